@@ -8,6 +8,7 @@ The Protocols at the end name what a stage is handed: they are the seams between
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -389,6 +390,24 @@ class Critic(Protocol):
 
     def explain(self, proposals: Sequence[Proposal]) -> tuple[list[str], Usage]:
         """One sentence for each, in order. Asked only for what is admitted."""
+        ...
+
+
+class StageProgress(Protocol):
+    """What one stage tells of its work while it goes on."""
+
+    def advance(self, n: int, **facts: float | str) -> None:
+        """`n` more items are done; `facts` (an admission rate, a loss) replace those shown."""
+        ...
+
+
+class Progress(Protocol):
+    """Who wants to know how far a run is. `report.progress` has one that draws bars, one that
+    prints plain lines, and a silent one.
+    """
+
+    def stage(self, name: str, total: int | None) -> AbstractContextManager[StageProgress]:
+        """Begin a stage of `total` items (None when not known); leaving the context ends it."""
         ...
 
 
