@@ -394,7 +394,9 @@ def _explain(error: ValidationError, where: str) -> str:
 def _keys_of(sections: list[str]) -> list[str]:
     model: type[BaseModel] = Config
     for section in sections:
-        annotation = model.model_fields[section].annotation if section in model.model_fields else None
+        annotation = (
+            model.model_fields[section].annotation if section in model.model_fields else None
+        )
         if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
             return []
         model = annotation

@@ -349,17 +349,17 @@ class Engine(Protocol):
     def integer_distribution(
         self, prompts: Sequence[str], *, low: int, high: int, adapter: str
     ) -> tuple[FloatArray, Usage]:
-        """Probability of each integer low..high as the whole answer: shape [n, high-low+1], rows
-        sum to 1 over these; exact where an integer is two tokens."""
+        """Probability of each integer low..high as the whole answer, [n, high-low+1].
+
+        Rows sum to 1 over these; exact where an integer is two tokens.
+        """
         ...
 
     def hidden_states(self, texts: Sequence[str]) -> tuple[FloatArray, Usage]:
         """Mean-pooled last hidden states of the base: [n, width], not normalised."""
         ...
 
-    def text_loss(
-        self, texts: Sequence[str], *, adapter: str
-    ) -> tuple[list[Likelihood], Usage]:
+    def text_loss(self, texts: Sequence[str], *, adapter: str) -> tuple[list[Likelihood], Usage]:
         """Log-likelihood of plain texts, without the chat format."""
         ...
 
@@ -402,8 +402,9 @@ class StageProgress(Protocol):
 
 
 class Progress(Protocol):
-    """Who wants to know how far a run is. `report.progress` has one that draws bars, one that
-    prints plain lines, and a silent one.
+    """Who wants to know how far a run is.
+
+    `report.progress` has one that draws bars, one that prints plain lines, and a silent one.
     """
 
     def stage(self, name: str, total: int | None) -> AbstractContextManager[StageProgress]:
