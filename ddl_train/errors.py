@@ -35,3 +35,7 @@ class RunError(DdlTrainError, RuntimeError):
 
 class ResourceError(DdlTrainError, RuntimeError):
     """The machine lacks what was asked for: a GPU, memory, disk space, an optional package."""
+
+
+class Interrupted(Exception):
+    """The run was asked to stop and has saved what it did; the same command goes on."""
