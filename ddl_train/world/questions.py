@@ -1,0 +1,182 @@
+"""Questions about facts: the wordings that study uses, and those held back for probes.
+
+`STUDY` wordings may occur in anything a model is trained on during a night. `PROBE` wordings never
+do; only the seedling's upbringing on its home world and on context holds both, so that it knows
+that they ask the same. Answers are worded alike in both.
+"""
+
+import re
+from dataclasses import dataclass
+
+from ddl_train.world.language import (
+    ALIAS,
+    HIGH_CAUSES,
+    LOW_CAUSES,
+    LOWERS,
+    RAISES,
+    RELIEVES,
+    WORSENS,
+    Fact,
+    canonical,
+    skeleton,
+)
+
+FORWARD, REVERSE, DIRECTION = "forward", "reverse", "direction"
+IMPLICATION, APPLICATION, RESTATE = "implication", "application", "restate"
+STUDY_KINDS = (RESTATE, FORWARD, REVERSE, IMPLICATION, APPLICATION)
+PROBE_KINDS = (FORWARD, REVERSE, DIRECTION)
+
+LEVEL, CAUSE, REMEDY, NAMING = "level", "cause", "remedy", "naming"
+TOPIC = {
+    RAISES: LEVEL, LOWERS: LEVEL, HIGH_CAUSES: CAUSE, LOW_CAUSES: CAUSE,
+    RELIEVES: REMEDY, WORSENS: REMEDY, ALIAS: NAMING,
+}  # fmt: skip
+_WORDS: dict[str, dict[str, str]] = {
+    RAISES: {"does": "raises", "do": "raise", "done": "raised", "side": "raises"},
+    LOWERS: {"does": "lowers", "do": "lower", "done": "lowered", "side": "lowers"},
+    HIGH_CAUSES: {"side": "high"},
+    LOW_CAUSES: {"side": "low"},
+    RELIEVES: {"do": "relieve", "done": "relieved", "side": "relieve"},
+    WORSENS: {"do": "worsen", "done": "worsened", "side": "worsen"},
+    ALIAS: {"side": "yes"},
+}
+
+# Each wording is (question, answer); {s}, {o} are names, {do}, {does}, {done}, {side} words.
+Wordings = dict[str, dict[str, tuple[tuple[str, str], ...]]]
+
+STUDY: Wordings = {
+    LEVEL: {
+        FORWARD: (("what does {s} {do}?", "{o}"), ("{s} {does} which factor?", "{o}")),
+        REVERSE: (("what {does} {o}?", "{s}"), ("which one {does} the level of {o}?", "{s}")),
+        DIRECTION: (("does {s} raise or lower {o}?", "{side}"),),
+        RESTATE: (("what follows for {s} and {o}?", "{fact}"),),
+    },
+    CAUSE: {
+        FORWARD: (("what does {side} {s} cause?", "{o}"), ("{side} {s} causes which ailment?", "{o}")),
+        REVERSE: (("what causes {o}?", "{side} {s}"), ("{o} comes from what?", "{side} {s}")),
+        DIRECTION: (("does high or low {s} cause {o}?", "{side}"),),
+        RESTATE: (("what follows for {s} and {o}?", "{fact}"),),
+    },
+    REMEDY: {
+        FORWARD: (("what may {s} {do}?", "{o}"), ("{s} may {do} which ailment?", "{o}")),
+        REVERSE: (("what may {do} {o}?", "{s}"), ("which one may {do} {o}?", "{s}")),
+        DIRECTION: (("does {s} relieve or worsen {o}?", "{side}"),),
+        RESTATE: (("what follows for {s} and {o}?", "{fact}"),),
+    },
+    NAMING: {
+        FORWARD: (("what is {s} also called?", "{o}"),),
+        REVERSE: (("what is also called {o}?", "{s}"),),
+        RESTATE: (("what follows for {s} and {o}?", "{fact}"),),
+    },
+}
+PROBE: Wordings = {
+    LEVEL: {
+        FORWARD: (("name a factor that is {done} by {s}?", "{o}"), ("under {s}, what is {done}?", "{o}")),
+        REVERSE: (("{o} is {done} by what?", "{s}"), ("name something to {do} {o}?", "{s}")),
+        DIRECTION: (("which way does {s} move {o}?", "{side}"),),
+    },
+    CAUSE: {
+        FORWARD: (("name an ailment due to {side} {s}?", "{o}"), ("with {side} {s}, what comes?", "{o}")),
+        REVERSE: (("{o} is due to what?", "{side} {s}"), ("name the source of {o}?", "{side} {s}")),
+        DIRECTION: (("which level of {s} is behind {o}?", "{side}"),),
+    },
+    REMEDY: {
+        FORWARD: (("name an ailment {done} by {s}?", "{o}"), ("for which ailment would {s} {do} things?", "{o}")),
+        REVERSE: (("{o} could be {done} by what?", "{s}"), ("name something to {do} {o}?", "{s}")),
+        DIRECTION: (("which way does {s} change {o}?", "{side}"),),
+    },
+    NAMING: {
+        FORWARD: (("under which other name is {s} known?", "{o}"),),
+        REVERSE: (("which name stands for {o} too?", "{s}"),),
+    },
+}  # fmt: skip
+
+_MORE, _LESS = ("more", "less"), ("less", "more")
+_BY_RELATION: dict[str, dict[str, tuple[tuple[str, str], ...]]] = {
+    relation: {
+        IMPLICATION: implied,
+        APPLICATION: applied,
+    }
+    for relation, implied, applied in (
+        (RAISES, (("with more {s}, more or less {o}?", "more"),), (("to get more {o}, give or avoid {s}?", "give"),)),
+        (LOWERS, (("with more {s}, more or less {o}?", "less"),), (("to get more {o}, give or avoid {s}?", "avoid"),)),
+        (HIGH_CAUSES, (("with more {s}, more or less {o}?", "more"),), (("against {o}, raise or lower {s}?", "lower"),)),
+        (LOW_CAUSES, (("with more {s}, more or less {o}?", "less"),), (("against {o}, raise or lower {s}?", "raise"),)),
+        (RELIEVES, (("with more {s}, more or less {o}?", "less"),), (("against {o}, give or avoid {s}?", "give"),)),
+        (WORSENS, (("with more {s}, more or less {o}?", "more"),), (("against {o}, give or avoid {s}?", "avoid"),)),
+    )
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One question about a fact, and the answer that this fact gives."""
+
+    text: str
+    answer: str
+    kind: str
+    """forward, reverse, direction, implication, application or restate."""
+    asks: str
+    """Question without its answer, in wording-free form: two questions with one `asks` share their
+    right answers."""
+    wording: int = 0
+
+
+def _fill(template: str, fact: Fact) -> str:
+    words = _WORDS[fact.relation]
+    return template.format(s=fact.subject, o=fact.object, fact=canonical(fact), **words)
+
+
+def _wordings(fact: Fact, kind: str, family: Wordings) -> tuple[tuple[str, str], ...]:
+    found = family[TOPIC[fact.relation]].get(kind, ())
+    if family is not STUDY:
+        return found
+    if kind == IMPLICATION:
+        return _BY_RELATION.get(fact.relation, {}).get(IMPLICATION, ())
+    if kind == APPLICATION:
+        direction = family[TOPIC[fact.relation]].get(DIRECTION, ())
+        return (*direction, *_BY_RELATION.get(fact.relation, {}).get(APPLICATION, ()))
+    return found
+
+
+def questions(fact: Fact, kind: str, *, probe: bool = False) -> list[Question]:
+    """Word every question of one kind about a fact; none where the kind makes no sense for it."""
+    family = PROBE if probe else STUDY
+    made = []
+    for number, (question, answer) in enumerate(_wordings(fact, kind, family)):
+        asked_kind = DIRECTION if answer == "{side}" else kind
+        asks = _asks(fact, asked_kind)
+        made.append(Question(_fill(question, fact), _fill(answer, fact), asked_kind, asks, number))
+    return made
+
+
+def _asks(fact: Fact, kind: str) -> str:
+    """Name what is asked, so that facts with the same `asks` are all right answers."""
+    if kind == FORWARD:
+        return f"{kind}: {fact.relation} of {fact.subject}"
+    if kind == REVERSE and TOPIC[fact.relation] == CAUSE:
+        return f"{kind}: cause of {fact.object}"
+    if kind == REVERSE:
+        return f"{kind}: {fact.relation} to {fact.object}"
+    return f"{kind}: {TOPIC[fact.relation]} of {fact.subject} and {fact.object}"
+
+
+def _patterns(family: Wordings) -> frozenset[str]:
+    """Every wording of a family as a skeleton: names blanked out, words filled in."""
+    found = set()
+    for relation in TOPIC:
+        fact = Fact(relation, "_", "_")
+        for kind in (*STUDY_KINDS, DIRECTION):
+            for question, _ in _wordings(fact, kind, family):
+                found.add(question.format(s="_", o="_", **_WORDS[relation]))
+    return frozenset(found)
+
+
+STUDY_SKELETONS = _patterns(STUDY)
+PROBE_SKELETONS = _patterns(PROBE)
+
+
+def is_probe_wording(text: str) -> bool:
+    """Whether a text holds a question in a wording that is kept for probes."""
+    blanked = skeleton(text)[0]
+    return any(re.search(rf"(?<!\w){re.escape(key)}", blanked) for key in PROBE_SKELETONS)
