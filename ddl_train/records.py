@@ -393,6 +393,19 @@ class Critic(Protocol):
         ...
 
 
+class Prompts(Protocol):
+    """The templates in which a language model is asked; `roles.prompts` loads them."""
+
+    @property
+    def none(self) -> str:
+        """What a generator answers when there is no link."""
+        ...
+
+    def render(self, template: str, **variables: Any) -> str:
+        """The user message of one template (`answer`, `propose`, ...)."""
+        ...
+
+
 class StageProgress(Protocol):
     """What one stage tells of its work while it goes on."""
 
