@@ -1,0 +1,133 @@
+"""How a run directory comes to be, and what may change when it is taken up again.
+
+    config.yaml     the resolved config, for people; the database holds it for the program
+    prompts/        the prompt pack the run uses, its own copy
+    run.sqlite      everything else
+
+A new run is built under a temporary name and renamed, so a half-made one is never seen. What a
+crash left of one is removed the next time.
+"""
+
+import errno
+import json
+import os
+import shutil
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+from ddl_train.config import Config, changed_keys, dump_yaml, is_changeable, parse_config
+from ddl_train.errors import RunError
+from ddl_train.records import BASE
+from ddl_train.storage.database import open_database, transaction
+from ddl_train.storage.files import TMP_PREFIX, copy_tree, explained, fsync_dir, write_text
+from ddl_train.storage.lock import WriterLock
+
+DATABASE_NAME = "run.sqlite"
+CONFIG_NAME = "config.yaml"
+PROMPTS_NAME = "prompts"
+
+Change = tuple[str, Any, Any]
+"""Dotted key, old value, new value."""
+
+_PLACE_KEYS = ("checkpoints_dir",)
+"""Where a run lies is no part of what it is: a folder may be moved."""
+
+
+def is_run(run_dir: Path) -> bool:
+    return (run_dir / DATABASE_NAME).is_file()
+
+
+def make_run(config: Config, *, pack_dir: Path) -> WriterLock:
+    """Build the directory of a new run; the writer lock comes back held.
+
+    Raises:
+        RunError: the place is taken by something that is no run, or cannot be written to.
+        ResourceError: the disk is full.
+    """
+    run_dir = config.run_dir
+    if run_dir.exists() and (not run_dir.is_dir() or any(run_dir.iterdir())):
+        raise RunError(
+            f"{run_dir}: exists and is no run directory (it has no {DATABASE_NAME}); "
+            "choose another name or move it away"
+        )
+    with explained(run_dir.parent):
+        run_dir.parent.mkdir(parents=True, exist_ok=True)
+        _remove_half_made(run_dir)
+        tmp = run_dir.parent / f"{TMP_PREFIX}{run_dir.name}-{os.getpid()}-{os.urandom(4).hex()}"
+        tmp.mkdir()
+        lock = WriterLock(tmp)
+        try:
+            copy_tree(pack_dir, tmp / PROMPTS_NAME)
+            (tmp / "adapters").mkdir()
+            write_text(tmp / CONFIG_NAME, dump_yaml(config))
+            connection = open_database(tmp / DATABASE_NAME)
+            with transaction(connection):
+                write_config(connection, config)
+                connection.execute("INSERT INTO state VALUES ('current', ?)", (BASE,))
+            connection.close()
+            fsync_dir(tmp)
+            os.replace(tmp, run_dir)
+            fsync_dir(run_dir.parent)
+        except BaseException as error:
+            lock.release()
+            shutil.rmtree(tmp, ignore_errors=True)
+            if isinstance(error, OSError) and error.errno in (errno.ENOTEMPTY, errno.EEXIST):
+                raise RunError(f"{run_dir}: another process has just made it") from None
+            raise
+    return lock
+
+
+def read_config(connection: sqlite3.Connection, run_dir: Path) -> Config:
+    row = connection.execute("SELECT value FROM state WHERE key = 'config'").fetchone()
+    if row is None:
+        raise RunError(f"{run_dir}: its database holds no config, so it is not a whole run")
+    return parse_config(json.loads(row["value"]), where=str(run_dir / CONFIG_NAME))
+
+
+def write_config(connection: sqlite3.Connection, config: Config) -> None:
+    connection.execute(
+        "INSERT OR REPLACE INTO state VALUES ('config', ?)", (config.model_dump_json(),)
+    )
+
+
+def changes_between(old: Config, new: Config, run_dir: Path) -> list[Change]:
+    """What a resumed run changes.
+
+    Raises:
+        RunError: something changed that makes it another run.
+    """
+    changes = [change for change in changed_keys(old, new) if change[0] not in _PLACE_KEYS]
+    refused = [change for change in changes if not is_changeable(change[0])]
+    if refused:
+        listed = "; ".join(f"{key}: {before!r} -> {after!r}" for key, before, after in refused)
+        raise RunError(
+            f"{run_dir}: the config differs from this run's in what cannot change ({listed}); "
+            "put it back, or give the new run another name"
+        )
+    return changes
+
+
+def replace_prompts(run_dir: Path, pack_dir: Path, *, cycle: int) -> None:
+    """Take another prompt pack; the one used so far stays beside it."""
+    prompts = run_dir / PROMPTS_NAME
+    with explained(run_dir):
+        fresh = run_dir / f"{PROMPTS_NAME}-new"
+        shutil.rmtree(fresh, ignore_errors=True)
+        copy_tree(pack_dir, fresh)
+        if prompts.exists():
+            number = 1 + len(list(run_dir.glob(f"{PROMPTS_NAME}-before-*")))
+            os.replace(prompts, run_dir / f"{PROMPTS_NAME}-before-{number}-cycle-{cycle}")
+        os.replace(fresh, prompts)
+        fsync_dir(run_dir)
+
+
+def _remove_half_made(run_dir: Path) -> None:
+    for path in run_dir.parent.glob(f"{TMP_PREFIX}{run_dir.name}-*"):
+        if not path.is_dir():
+            continue
+        try:
+            with WriterLock(path):
+                shutil.rmtree(path)
+        except RunError:
+            continue  # another process is building it at this moment

@@ -1,0 +1,62 @@
+"""The ledger: what every role has cost, row by row."""
+
+import sqlite3
+from dataclasses import dataclass
+
+from ddl_train.records import Usage
+from ddl_train.storage.database import transaction
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class UsageRow:
+    """One entry of the ledger."""
+
+    cycle: int
+    role: str
+    """generator, critic, rationale, embedder, student, trainer, evaluator, ..."""
+    num_calls: int
+    """Items that were asked for."""
+    usage: Usage
+    item: str | None = None
+    """Piece of work it was spent on, once for each role and cycle; None when it has no name."""
+
+
+def record_usage(connection: sqlite3.Connection, row: UsageRow) -> None:
+    """Enter a row. The same piece of work, done again after a crash, replaces its first entry."""
+    usage = row.usage
+    with transaction(connection):
+        connection.execute(
+            "INSERT OR REPLACE INTO usage (cycle, role, item, num_calls, num_prompt_tokens, "
+            "num_completion_tokens, seconds, flops) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                row.cycle,
+                row.role,
+                row.item,
+                row.num_calls,
+                usage.num_prompt_tokens,
+                usage.num_completion_tokens,
+                float(usage.seconds),
+                float(usage.flops),
+            ),
+        )
+
+
+def read_usage(connection: sqlite3.Connection, cycle: int | None) -> list[UsageRow]:
+    rows = connection.execute(
+        "SELECT * FROM usage WHERE ?1 IS NULL OR cycle = ?1 ORDER BY usage_id", (cycle,)
+    )
+    return [
+        UsageRow(
+            cycle=row["cycle"],
+            role=row["role"],
+            item=row["item"],
+            num_calls=row["num_calls"],
+            usage=Usage(
+                num_prompt_tokens=row["num_prompt_tokens"],
+                num_completion_tokens=row["num_completion_tokens"],
+                seconds=row["seconds"],
+                flops=row["flops"],
+            ),
+        )
+        for row in rows
+    ]

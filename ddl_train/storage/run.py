@@ -1,0 +1,340 @@
+"""A run on disk: one directory, one database, one writer.
+
+    <run_dir>/run.sqlite        the only truth        config.yaml     the config, for people
+              adapters/<version>/                     prompts/        the prompt pack in use
+              nights/<cycle>/   trainer checkpoints of a night under way
+              index.faiss, index.json                 a cache          metrics.jsonl   for plots
+
+`Run.create` begins a run or takes it up again, `Run.open` takes up one that exists, `Run.read`
+looks at one without a lock. All three are context managers.
+"""
+
+import json
+import shutil
+import sqlite3
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Self
+
+from ddl_train.config import Config, dump_yaml
+from ddl_train.errors import AdapterError, RunError
+from ddl_train.records import (
+    BASE,
+    AdapterVersion,
+    EvalReport,
+    JsonObject,
+    Promotion,
+    Usage,
+)
+from ddl_train.storage import history, ledger
+from ddl_train.storage.adapters import (
+    install_adapter,
+    keep_adapter,
+    read_adapters,
+    verify_adapter,
+)
+from ddl_train.storage.create import (
+    CONFIG_NAME,
+    DATABASE_NAME,
+    PROMPTS_NAME,
+    Change,
+    changes_between,
+    is_run,
+    make_run,
+    read_config,
+    replace_prompts,
+    write_config,
+)
+from ddl_train.storage.database import open_database, transaction
+from ddl_train.storage.files import explained, leftovers, remove, write_text
+from ddl_train.storage.lock import WriterLock
+
+
+class Run:
+    """A run directory that is open. Made by `create`, `open` or `read`."""
+
+    def __init__(self, run_dir: Path, lock: WriterLock | None) -> None:
+        self.dir = run_dir
+        self._lock = lock
+        self.changes: list[Change] = []
+        """What the config of this opening changed: dotted key, old value, new value."""
+        try:
+            self.database: sqlite3.Connection = open_database(
+                run_dir / DATABASE_NAME, is_read_only=lock is None
+            )
+            self.config: Config = read_config(self.database, run_dir)
+            self._seen_current = self.current
+        except BaseException:
+            if lock is not None:
+                lock.release()
+            raise
+
+    @classmethod
+    def create(cls, config: Config, *, pack_dir: Path) -> Self:
+        """Begin the run that a config describes, or take it up again.
+
+        A run that exists takes over the changes a run may make (`run.changes` lists them) and
+        keeps its own prompts unless `wake.prompts` names others.
+
+        Raises:
+            RunError: it is another run's directory, in use, or of a newer version.
+            ResourceError: the disk is full.
+        """
+        run_dir = config.run_dir
+        if not is_run(run_dir):
+            return cls(run_dir, make_run(config, pack_dir=pack_dir))
+        run = cls.open(run_dir)
+        try:
+            run._take_over(config, pack_dir)
+        except BaseException:
+            run.close()
+            raise
+        return run
+
+    @classmethod
+    def open(cls, run_dir: str | Path) -> Self:
+        """Take up a run as its only writer.
+
+        Raises:
+            RunError: there is no run, another process writes it, or a newer version wrote it.
+        """
+        run_dir = _existing(run_dir)
+        run = cls(run_dir, WriterLock(run_dir))
+        run._sweep()
+        return run
+
+    @classmethod
+    def read(cls, run_dir: str | Path) -> Self:
+        """Look at a run, also while another process works on it. Nothing can be written."""
+        return cls(_existing(run_dir), None)
+
+    def close(self) -> None:
+        self.database.close()
+        if self._lock is not None:
+            self._lock.release()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def is_read_only(self) -> bool:
+        return self._lock is None
+
+    @property
+    def prompts_dir(self) -> Path:
+        return self.dir / PROMPTS_NAME
+
+    @property
+    def adapters_dir(self) -> Path:
+        return self.dir / "adapters"
+
+    @property
+    def index_path(self) -> Path:
+        return self.dir / "index.faiss"
+
+    # Cycles and their stages.
+
+    @property
+    def next_cycle(self) -> int:
+        """The first cycle that is not done."""
+        return history.next_cycle(self.database)
+
+    def start_cycle(self, cycle: int) -> None:
+        history.start_cycle(self.database, cycle)
+
+    def stage(self, cycle: int) -> str:
+        """What a cycle is in the middle of: wake, sleep, evaluate, promote, or done."""
+        return history.stage_of(self.database, cycle)
+
+    def finish_stage(self, cycle: int, stage: str, **facts: object) -> None:
+        """Go to the next stage and keep `facts` (JSON). Checkpoints of a done cycle are removed."""
+        history.start_cycle(self.database, cycle)
+        history.finish_stage(self.database, cycle, stage, facts)
+        if self.stage(cycle) == "done":
+            self.drop_night(cycle)
+
+    def cycles(self) -> list[history.CycleState]:
+        return history.read_cycles(self.database)
+
+    def night_dir(self, cycle: int) -> Path:
+        """Folder for the trainer's checkpoints of a night; it goes when the cycle is done."""
+        path = self.dir / "nights" / str(cycle)
+        with explained(path):
+            path.mkdir(parents=True, exist_ok=True)
+        return path
+
+    def drop_night(self, cycle: int) -> None:
+        """Remove the checkpoints of a night; if it is not over, it begins anew."""
+        shutil.rmtree(self.dir / "nights" / str(cycle), ignore_errors=True)
+
+    # Adapters and the current pointer.
+
+    @property
+    def current(self) -> str:
+        """Version of the promoted adapter, or `base`."""
+        row = self.database.execute("SELECT value FROM state WHERE key = 'current'").fetchone()
+        return str(row["value"]) if row else BASE
+
+    def add_adapter(
+        self,
+        tmp_dir: Path,
+        *,
+        cycle: int,
+        base: str,
+        base_sha256: str,
+        parent: str | None,
+        num_rows: int,
+        num_insights: int,
+        insight_ids: Iterable[int] = (),
+        concept_ids: Iterable[int] = (),
+    ) -> AdapterVersion:
+        """Install a trained adapter: its files first, then its row.
+
+        Args:
+            tmp_dir: holds the adapter's files and nothing else, on the disk of the run.
+            cycle: night that made it.
+            base: name or path of the base model.
+            base_sha256: fingerprint of the base.
+            parent: version it was continued from.
+            num_rows: training rows.
+            num_insights: insights among them.
+            insight_ids: insights it was trained on; `forget` finds it by them.
+            concept_ids: concepts whose text it saw otherwise (no-link rows).
+        """
+        version, path = install_adapter(tmp_dir, self.adapters_dir)
+        adapter = AdapterVersion(
+            version=version,
+            path=path,
+            cycle=cycle,
+            base=base,
+            base_sha256=base_sha256,
+            parent=parent,
+            num_rows=num_rows,
+            num_insights=num_insights,
+        )
+        seen = [("insight", number) for number in insight_ids]
+        seen += [("concept", number) for number in concept_ids]
+        keep_adapter(self.database, adapter, seen)
+        return self.adapter(version)
+
+    def adapter(self, version: str) -> AdapterVersion:
+        """A known adapter.
+
+        Raises:
+            AdapterError: this run has none of that name.
+        """
+        adapters = {adapter.version: adapter for adapter in self.adapters()}
+        if version not in adapters:
+            known = ", ".join(adapters) or "none yet"
+            raise AdapterError(f"{self.dir}: has no adapter {version!r}; it has: {known}")
+        return adapters[version]
+
+    def adapters(self) -> list[AdapterVersion]:
+        """All adapters, in the order they were made."""
+        return read_adapters(self.database, self.adapters_dir)
+
+    def record_promotion(self, cycle: int, promotion: Promotion) -> None:
+        """Keep a decision and move the current pointer, in one transaction.
+
+        The gate's decision also ends the cycle's promote stage. The pointer moves only from what
+        this run has seen as current (compare and swap).
+
+        Raises:
+            AdapterError: the candidate to promote is missing or damaged.
+            RunError: the current adapter was changed meanwhile, or the gate decided otherwise.
+        """
+        self._decide(cycle, promotion)
+
+    def rollback(self, why: str) -> str:
+        """Make what was current before the current adapter current again, and return it.
+
+        Raises:
+            RunError: the base is current, so there is nothing to go back to.
+        """
+        target = history.predecessor(self.database, self.current)
+        if target is None:
+            raise RunError(f"{self.dir}: nothing was promoted before {self.current}")
+        promotion = Promotion(
+            candidate=target, promoted=True, reasons=(f"ok: rollback, {why}",), decided_by="person"
+        )
+        self._decide(max(self.next_cycle - 1, 0), promotion, is_rollback=True)
+        return target
+
+    def promotions(self) -> list[history.PromotionRow]:
+        """All decisions, first to last."""
+        return history.read_promotions(self.database)
+
+    # Reports, the ledger, metrics.
+
+    def save_report(self, report: EvalReport) -> None:
+        history.save_report(self.database, report)
+
+    def reports(self, cycle: int | None = None) -> list[EvalReport]:
+        """Reports of one cycle, or of all, in the order they were made."""
+        return history.read_reports(self.database, cycle)
+
+    def record_usage(
+        self, cycle: int, role: str, usage: Usage, num_calls: int, *, item: str | None = None
+    ) -> None:
+        """Enter what a role has cost. With `item`, doing it again replaces the first entry."""
+        row = ledger.UsageRow(cycle=cycle, role=role, num_calls=num_calls, usage=usage, item=item)
+        ledger.record_usage(self.database, row)
+
+    def usage(self, cycle: int | None = None) -> list[ledger.UsageRow]:
+        return ledger.read_usage(self.database, cycle)
+
+    def metrics(self, values: JsonObject) -> None:
+        """Append a line to metrics.jsonl. For plots; nothing is read back from it."""
+        path = self.dir / "metrics.jsonl"
+        with explained(path), path.open("ab+") as file:
+            if file.tell():
+                file.seek(-1, 2)
+                if file.read(1) != b"\n":
+                    file.write(b"\n")
+            file.write(json.dumps(values, ensure_ascii=False, default=str).encode() + b"\n")
+
+    def _decide(self, cycle: int, promotion: Promotion, *, is_rollback: bool = False) -> None:
+        if promotion.promoted and promotion.candidate != BASE:
+            verify_adapter(self.adapter(promotion.candidate).path)
+        history.record_promotion(
+            self.database,
+            cycle,
+            promotion,
+            expected=self._seen_current,
+            is_rollback=is_rollback,
+        )
+        self._seen_current = self.current
+        if self.stage(cycle) == "done":
+            self.drop_night(cycle)
+
+    def _take_over(self, config: Config, pack_dir: Path) -> None:
+        self.changes = changes_between(self.config, config, self.dir)
+        keys = {key for key, _, _ in self.changes}
+        if "wake.prompts" in keys or not self.prompts_dir.is_dir():
+            replace_prompts(self.dir, pack_dir, cycle=self.next_cycle)
+        if self.config != config:
+            with transaction(self.database):
+                write_config(self.database, config)
+            self.config = config
+        write_text(self.dir / CONFIG_NAME, dump_yaml(config))
+
+    def _sweep(self) -> None:
+        """Remove what a crash left behind; the lock is held, so nobody is writing it."""
+        with explained(self.dir):
+            for path in leftovers(self.dir) + leftovers(self.adapters_dir):
+                remove(path)
+            nights = self.dir / "nights"
+            for path in nights.iterdir() if nights.is_dir() else ():
+                if path.name.isdigit() and self.stage(int(path.name)) == "done":
+                    remove(path)
+
+
+def _existing(run_dir: str | Path) -> Path:
+    run_dir = Path(run_dir)
+    if not is_run(run_dir):
+        what = "is no run directory" if run_dir.is_dir() else "no such run directory"
+        raise RunError(f"{run_dir}: {what}; `ddl-train run CONFIG` makes one")
+    return run_dir
