@@ -19,7 +19,9 @@ Share = Annotated[float, Field(ge=0, le=1)]
 class StageConfig(BaseModel):
     """Frozen; a key that no field has is an error."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False
+    )
 
 
 class ModelConfig(StageConfig):
@@ -149,20 +151,24 @@ class SleepConfig(StageConfig):
     """Consolidation: study items, replay, LoRA."""
 
     kinds: list[str] = Field(
-        default=["restate", "forward", "reverse", "implication", "application"], min_length=1
+        default=["restate", "forward", "reverse", "implication", "application", "propose"],
+        min_length=1,
     )
-    """Study templates of the pack, each asked once an insight."""
+    """Study templates of the pack, each asked once an insight. `propose` asks nothing: it is the
+    dream itself, both parents and the idea, and balances the rows answered NONE."""
     min_answer_support: Share | None = 0.2
     """A study item is used only when the base, given the insight, finds its answer at least this
     probable (geometric mean a token)."""
     max_insights: int = Field(400, gt=0)
     """Cap on the insights of one night; tonight's first, then earlier ones by strength."""
     replay_share: Share = 0.2
-    """Share of rows from insights of earlier nights."""
+    """Share of rows from insights of earlier nights, with method `continue`. `from_base` trains on
+    every row of every kept insight: nothing else would bring earlier insights back."""
     general_share: Share = 0.1
-    """Share of rows from `general` files; without files it is left out and said so."""
+    """Share of all rows of the night from `general` files; without files it is left out and said
+    so."""
     no_link_share: Share = 0.1
-    """Share of rows in which a rejected pair is answered NONE."""
+    """Share of all rows of the night in which a rejected pair is answered NONE."""
     general: list[str] = Field(default_factory=list)
     """JSONL files of `prompt` and `completion`, or text files."""
     objective: Literal["sft"] = "sft"
@@ -178,16 +184,29 @@ class SleepConfig(StageConfig):
     warmup_steps: int = Field(5, ge=0)
     num_train_epochs: float = Field(2.0, gt=0)
     per_device_train_batch_size: int = Field(8, gt=0)
+    """Rows a forward pass holds; with `packing` it holds one pack of `max_length` tokens."""
     gradient_accumulation_steps: int = Field(1, gt=0)
     weight_decay: float = Field(0.0, ge=0)
     max_grad_norm: float = Field(1.0, gt=0)
     max_length: int = Field(512, gt=0)
+    """Rows longer than this many tokens are left out and counted, never cut."""
     packing: bool = False
+    """Several rows in one sequence, apart from each other: the same loss, less padding."""
     gradient_checkpointing: bool = False
     save_steps: int = Field(100, gt=0)
     """What a crash repeats at most, in optimizer steps."""
     report_to: list[str] = Field(default_factory=list)
     """Trainer integrations: tensorboard, trackio, wandb."""
+
+    @model_validator(mode="after")
+    def _room_for_new_rows(self) -> "SleepConfig":
+        shares = self.replay_share + self.general_share + self.no_link_share
+        if shares >= 1:
+            raise ValueError(
+                f"replay_share, general_share and no_link_share add up to {shares:g} and leave "
+                "nothing for new insights; expected less than 1"
+            )
+        return self
 
 
 class EvaluateConfig(StageConfig):
@@ -219,9 +238,12 @@ class PromoteConfig(StageConfig):
     min_items: int = Field(10, gt=0)
     """Fewer uptake items than this is a refusal."""
     max_retention_drop: Share = 0.05
-    """Largest loss of retention accuracy against the base, at the lower confidence bound."""
+    """Largest loss of retention accuracy against the base. More is a refusal; so is a suite so
+    small that its confidence bound cannot exclude twice as much."""
     max_skill_drop: Share = 0.05
+    """The same for what the base can do in context."""
     max_false_memory_rise: Share = 0.05
+    """The same for the share of falsehoods believed."""
     max_loss_rise: float = Field(0.15, ge=0)
     """Largest rise of the mean token loss on retention texts against the base, in nats."""
     num_resamples: int = Field(2000, gt=0)

@@ -1,0 +1,1 @@
+"""What is asked of an adapter: probe files, uptake questions, scores, leaks, statistics."""

@@ -1,0 +1,145 @@
+r"""Probe files: questions of the user or of an oracle, one JSON object a line.
+
+    {"id": "q1", "prompt": "what raises blood pressure?", "answers": ["salt"],
+     "choices": ["water", "sleep"], "about": "salt raises blood pressure", "kind": "forward",
+     "context": ["..."], "raw": false}
+
+`id`, `prompt` and `answers` are needed. With `choices` (none of them right) the answer is ranked
+by likelihood, without it is generated and compared. `raw` means that `prompt` is the whole user
+message and not a question for the pack's `answer` template. A line may hold
+`"messages": [{"role": "user", "content": "..."}]` instead of a raw prompt.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from ddl_train.errors import ProbeError
+from ddl_train.probes.text import normalise
+from ddl_train.records import Probe
+
+KEYS = {"id", "prompt", "messages", "answers", "choices", "about", "kind", "context", "raw"}
+
+
+def read_probes(path: str | Path) -> list[Probe]:
+    """Read a probe file.
+
+    Raises:
+        ProbeError: the file is missing, empty or not UTF-8, or a line is not a probe; names file
+            and line.
+    """
+    path = Path(path)
+    probes: list[Probe] = []
+    lines: dict[str, int] = {}
+    # not splitlines(): JSON strings may hold U+2028, which is no end of a line here
+    for number, line in enumerate(read_text(path).split("\n"), start=1):
+        if not line.strip():
+            continue
+        where = f"{path}:{number}"
+        try:
+            value = json.loads(line)
+        except (json.JSONDecodeError, RecursionError) as error:
+            raise ProbeError(f"{where}: not JSON ({error})") from None
+        if not isinstance(value, dict):
+            raise ProbeError(f"{where}: expected a JSON object, got {type(value).__name__}")
+        probe = parse_probe(value, where=where)
+        if probe.probe_id in lines:
+            raise ProbeError(
+                f"{where}: id {probe.probe_id!r} stands on line {lines[probe.probe_id]} already; "
+                "expected one of its own for each probe"
+            )
+        lines[probe.probe_id] = number
+        probes.append(probe)
+    if not probes:
+        raise ProbeError(f"{path}: holds no probes; expected one JSON object a line")
+    return probes
+
+
+def parse_probe(value: dict[str, Any], *, where: str) -> Probe:
+    """Check one line."""
+    if unknown := sorted(set(value) - KEYS):
+        raise ProbeError(f"{where}: unknown key {unknown[0]!r}; expected {', '.join(sorted(KEYS))}")
+    is_raw = value.get("raw", False)
+    if not isinstance(is_raw, bool):
+        raise ProbeError(f"{where}: raw is {is_raw!r}; expected true or false")
+    if "messages" in value:
+        prompt, is_raw = _user_message(value, where), True
+    else:
+        prompt = _text(value, "prompt", where)
+    answers = _texts(value, "answers", where)
+    if not answers:
+        raise ProbeError(f"{where}: answers is empty; expected at least one right answer")
+    choices = _texts(value, "choices", where)
+    right = {normalise(answer) for answer in answers}
+    if wrong := [choice for choice in choices if normalise(choice) in right]:
+        raise ProbeError(
+            f"{where}: choice {wrong[0]!r} is also an answer; expected choices that are all wrong"
+        )
+    context = _texts(value, "context", where)
+    if context and is_raw:
+        raise ProbeError(f"{where}: a raw prompt holds its context already; expected no `context`")
+    return Probe(
+        probe_id=_text(value, "id", where),
+        prompt=prompt,
+        answers=answers,
+        choices=tuple(dict.fromkeys(choices)),
+        about=_text(value, "about", where) if value.get("about") is not None else None,
+        kind=_text(value, "kind", where) if value.get("kind") is not None else "question",
+        context=context,
+        is_raw=is_raw,
+    )
+
+
+def read_text(path: str | Path) -> str:
+    """A whole UTF-8 file of an evaluation.
+
+    Raises:
+        ProbeError: missing, unreadable, or not UTF-8.
+    """
+    path = Path(path)
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise ProbeError(f"{path}: no such file; the evaluate section names it") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ProbeError(f"{path}: cannot be read as a UTF-8 text file ({error})") from None
+
+
+def _text(value: dict[str, Any], key: str, where: str) -> str:
+    text = value.get(key)
+    if not isinstance(text, str) or not text.strip():
+        raise ProbeError(f"{where}: {key} is {text!r}; expected text")
+    if not _is_unicode(text):
+        raise ProbeError(f"{where}: {key} holds half of a surrogate pair; expected valid Unicode")
+    return text
+
+
+def _texts(value: dict[str, Any], key: str, where: str) -> tuple[str, ...]:
+    texts = value.get(key)
+    if texts is None:
+        return ()
+    if not isinstance(texts, list):
+        raise ProbeError(f"{where}: {key} is {texts!r}; expected a list of texts")
+    return tuple(_text({key: text}, key, where) for text in texts)
+
+
+def _user_message(value: dict[str, Any], where: str) -> str:
+    messages = value["messages"]
+    if "prompt" in value:
+        raise ProbeError(f"{where}: has both prompt and messages; expected one of them")
+    if not (
+        isinstance(messages, list)
+        and len(messages) == 1
+        and isinstance(messages[0], dict)
+        and messages[0].get("role") == "user"
+    ):
+        raise ProbeError(f"{where}: messages is {messages!r}; expected one message of the user")
+    return _text(messages[0], "content", where)
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -1,0 +1,210 @@
+"""What one cycle asks, of every adapter alike: the items of all suites, chosen once.
+
+Probes that stand in tonight's training rows are left out and counted in `notes`: the night wrote
+those rows itself. Probes that stand in memory are the user's mistake, and `check_leaks` refuses
+them before any night.
+"""
+
+import hashlib
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from ddl_train.config import EvaluateConfig
+from ddl_train.errors import ProbeError
+from ddl_train.probes.files import read_probes, read_text
+from ddl_train.probes.leaks import find_leaks, leaked, row_parts
+from ddl_train.probes.score import Asked
+from ddl_train.probes.text import normalise
+from ddl_train.probes.uptake import build_probes
+from ddl_train.records import Insight, Probe, StudyItem, TrainingRow
+
+FILE_SUITES = ("truth", "retention", "skill", "false_memory")
+HELD_OUT = "held-out documents"
+"""Name of the text set that memory keeps from wake and sleep."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Suites:
+    """What one cycle asks, of every adapter alike."""
+
+    asked: tuple[Asked, ...]
+    texts: Mapping[str, tuple[str, ...]]
+    """Text sets whose token loss is measured, by name."""
+    dreamt: Mapping[str, bool]
+    """Normalised statement that a probe is about -> whether an admitted insight states it."""
+    missing: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    """What was left out, in sentences."""
+
+    @property
+    def num_items(self) -> int:
+        return len(self.asked) + sum(map(len, self.texts.values()))
+
+
+def build_suites(
+    config: EvaluateConfig,
+    *,
+    tonight: Sequence[Insight],
+    earlier: Sequence[Insight],
+    items: Iterable[StudyItem],
+    held_out: Sequence[str],
+    statements: Collection[str],
+    rows: Sequence[TrainingRow] = (),
+    seed: int = 0,
+) -> Suites:
+    """Choose what is asked this cycle. Same arguments, same items in the same order.
+
+    Args:
+        config: files, caps, distractors.
+        tonight: insights of this night; all are asked about before any earlier one.
+        earlier: insights of earlier nights.
+        items: probe items of all of them.
+        held_out: texts of documents that wake and sleep never see.
+        statements: conclusions of every insight admitted so far.
+        rows: that the candidate was trained on.
+        seed: of the run, the same in every cycle, so that samples stay as they are.
+
+    Raises:
+        ProbeError: a probe file cannot be read.
+    """
+    notes: list[str] = []
+    suites = {"uptake": _uptake(config, tonight, earlier, items, seed)}
+    texts = {HELD_OUT: _cap_texts(held_out, config.max_items, seed)}
+    for name in FILE_SUITES:
+        suites[name] = []
+        for path in getattr(config, name):
+            if name == "retention" and Path(path).suffix != ".jsonl":
+                pieces = _paragraphs(read_text(path))
+                texts[str(path)] = _cap_texts(pieces, config.max_items, seed)
+            else:
+                suites[name] += read_probes(path)
+    told = {normalise(statement) for statement in statements}
+    row_texts = list(dict.fromkeys(part for row in rows for part in row_parts(row)))
+    asked: list[Asked] = []
+    dreamt: dict[str, bool] = {}
+    for name, probes in suites.items():
+        probes = _drop_leaks(name, _identified(probes), row_texts, notes)
+        about = {probe: normalise(probe.about) for probe in probes if probe.about is not None}
+        dreamt |= {statement: statement in told for statement in about.values()}
+        is_dreamt = {probe for probe, statement in about.items() if statement in told}
+        asked += [Asked(name, one) for one in _cap(probes, is_dreamt, config.max_items, seed)]
+    texts = {name: pieces for name, pieces in texts.items() if pieces or name != HELD_OUT}
+    return Suites(
+        asked=tuple(asked),
+        texts=texts,
+        dreamt=dreamt,
+        missing=tuple(_missing(config, {one.suite for one in asked}, texts)),
+        notes=tuple(notes),
+    )
+
+
+def check_leaks(config: EvaluateConfig, texts: Iterable[str]) -> None:
+    """Refuse probe files whose questions stand in memory.
+
+    Raises:
+        ProbeError: names the first probe that does, and how many do.
+    """
+    paths = [path for name in FILE_SUITES for path in getattr(config, name)]
+    probes = [
+        replace(probe, probe_id=f"{path} {probe.probe_id}")
+        for path in dict.fromkeys(paths)
+        if path not in config.retention or Path(path).suffix == ".jsonl"
+        for probe in read_probes(path)
+    ]
+    if found := find_leaks(probes, texts):
+        more = f" ({len(found) - 1} more)" if len(found) > 1 else ""
+        raise ProbeError(
+            f"{found[0]}{more}; a probe that the model can read while awake measures nothing: take "
+            "it out of the probe file or the text out of memory.sources"
+        )
+
+
+def _uptake(
+    config: EvaluateConfig,
+    tonight: Sequence[Insight],
+    earlier: Sequence[Insight],
+    items: Iterable[StudyItem],
+    seed: int,
+) -> list[Probe]:
+    new = {insight.insight_id for insight in tonight}
+    old = [insight for insight in earlier if insight.insight_id not in new]
+    ranked = [
+        *sorted(tonight, key=lambda one: _rank(seed, one.insight_id)),
+        *sorted(old, key=lambda one: _rank(seed, one.insight_id)),
+    ]
+    return build_probes(
+        ranked[: config.max_uptake_insights],
+        items,
+        num_distractors=config.num_distractors,
+        seed=seed,
+    )
+
+
+def _identified(probes: Iterable[Probe]) -> list[Probe]:
+    """Ids that name the content too: an edited probe is another probe."""
+    unique: dict[str, Probe] = {}
+    for probe in probes:
+        content = (probe.prompt, probe.answers, probe.choices, probe.context, probe.is_raw)
+        probe_id = f"{probe.probe_id}#{_rank(*content)[:8]}"
+        unique.setdefault(probe_id, replace(probe, probe_id=probe_id))
+    return list(unique.values())
+
+
+def _drop_leaks(
+    suite: str, probes: list[Probe], row_texts: Sequence[str], notes: list[str]
+) -> list[Probe]:
+    found = leaked(probes, row_texts)
+    if found:
+        notes.append(f"{suite}: {len(found)} probes left out: they stand in training rows")
+    return [probe for probe in probes if probe.probe_id not in found]
+
+
+def _cap(probes: list[Probe], is_dreamt: set[Probe], size: int, seed: int) -> list[Probe]:
+    """At most `size`, in the order given.
+
+    Three quarters of the room are first offered to what was dreamt, so that a long file does not
+    drown it.
+    """
+    ranked = sorted(probes, key=lambda probe: _rank(seed, probe.probe_id))
+    first = [probe for probe in ranked if probe in is_dreamt][: size * 3 // 4]
+    kept = set(first) | set([probe for probe in ranked if probe not in first][: size - len(first)])
+    return [probe for probe in probes if probe in kept]
+
+
+def _cap_texts(texts: Sequence[str], size: int, seed: int) -> tuple[str, ...]:
+    unique = [text for text in dict.fromkeys(texts) if text.strip()]
+    kept = set(sorted(unique, key=lambda text: _rank(seed, text))[:size])
+    return tuple(text for text in unique if text in kept)
+
+
+def _paragraphs(text: str) -> list[str]:
+    return [piece.strip() for piece in re.split(r"\n\s*\n", text) if piece.strip()]
+
+
+def _missing(
+    config: EvaluateConfig, measured: Collection[str], texts: Mapping[str, Sequence[str]]
+) -> list[str]:
+    missing = []
+    if "uptake" not in measured:
+        missing.append(
+            f"uptake: no insight has a checked probe item with {config.num_distractors} "
+            "distractors from other insights"
+        )
+    for name in FILE_SUITES:
+        paths = [path for path in getattr(config, name) if path not in texts]
+        if paths and name not in measured:
+            missing.append(f"{name}: every probe of {', '.join(paths)} stands in training rows")
+    missing += [f"retention: {name} holds no text" for name, pieces in texts.items() if not pieces]
+    if "retention" not in measured and not texts:
+        missing.append(
+            "retention: no document is held out and evaluate.retention names no file; raise "
+            "memory.held_out_share or name one"
+        )
+    return missing
+
+
+def _rank(*parts: object) -> str:
+    """A fixed pseudo-random order that does not depend on what else there is."""
+    return hashlib.sha256(repr(parts).encode("utf-8")).hexdigest()

@@ -1,0 +1,147 @@
+"""The rows of a night: which insights, and how much of what else.
+
+A night is made of four origins:
+
+    new      study rows of tonight's insights
+    replay   study rows of insights of earlier nights
+    general  text that has nothing to do with any insight
+    no_link  a pair that came to nothing, answered with the pack's NONE
+
+`from_base` starts from untouched weights, so the rows of the night are all that the adapter will
+ever know: every row of every kept insight is in, earlier ones too, and `replay_share` has no say.
+`continue` starts from weights that know the earlier insights: their rows are a seeded sample that
+fills `replay_share` of the night. `general_share` and `no_link_share` are shares of all rows in
+both. Nothing is repeated to fill a share: where there is too little, the night is smaller.
+
+Everything here is pure; the order of rows depends on the seed and on nothing else.
+"""
+
+import hashlib
+import random
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from ddl_train.config import SleepConfig
+from ddl_train.records import Concept, Insight, Prompts, StudyItem, TrainingRow
+
+PROPOSE = "propose"
+"""Kind of row that no template writes: both parents are shown and the idea is the answer."""
+
+
+def keep_insights(
+    tonight: Sequence[Insight], earlier: Sequence[Insight], max_insights: int
+) -> tuple[list[Insight], list[Insight]]:
+    """Cut both to `max_insights` in all: tonight's first, the strongest first, the newest first."""
+    new = sorted(tonight, key=_strongest_first)[:max_insights]
+    seen = {insight.insight_id for insight in tonight}
+    old = sorted((one for one in earlier if one.insight_id not in seen), key=_strongest_first)
+    return new, old[: max_insights - len(new)]
+
+
+def build_rows(
+    tonight: Sequence[Insight],
+    earlier: Sequence[Insight],
+    items: Iterable[StudyItem],
+    *,
+    general: Sequence[TrainingRow],
+    rejected: Sequence[tuple[Concept, Concept]],
+    prompts: Prompts,
+    config: SleepConfig,
+    seed: int,
+) -> list[TrainingRow]:
+    """Mix one night.
+
+    Args:
+        tonight: insights that the current adapter has not been trained on.
+        earlier: insights that it has.
+        items: study items of both; probe items and items that failed their check are passed over.
+        general: rows from `read_general`.
+        rejected: pairs answered NONE or refused.
+        prompts: the run's prompt pack.
+        config: kinds, shares, method, cap.
+        seed: of this night.
+    """
+    new, old = keep_insights(tonight, earlier, config.max_insights)
+    usable = [item for item in items if item.family == "study" and item.is_checked]
+    new_rows = _study_rows(new, usable, "new", prompts, config)
+    old_rows = _study_rows(old, usable, "replay", prompts, config)
+    other_shares = (config.general_share if general else 0.0) + (
+        config.no_link_share if rejected else 0.0
+    )
+    if config.method == "continue" and new_rows:
+        replay_share = config.replay_share if old_rows else 0.0
+        num_rows = len(new_rows) / (1 - other_shares - replay_share)
+        old_rows = _sample(old_rows, round(replay_share * num_rows), seed, "replay")
+    else:
+        num_rows = (len(new_rows) + len(old_rows)) / (1 - other_shares)
+    rows = new_rows + old_rows
+    if not rows:
+        return []
+    rows += [
+        replace(row, origin="general")
+        for row in _sample(general, round(config.general_share * num_rows), seed, "general")
+    ]
+    decoys = [
+        TrainingRow(
+            prompt=prompts.render("propose", a=a.text, b=b.text),
+            completion=prompts.none,
+            origin="no_link",
+        )
+        for a, b in rejected
+    ]
+    rows += _sample(decoys, round(config.no_link_share * num_rows), seed, "no_link")
+    return _shuffled(rows, seed, "night")
+
+
+def _study_rows(
+    insights: Sequence[Insight],
+    items: Sequence[StudyItem],
+    origin: str,
+    prompts: Prompts,
+    config: SleepConfig,
+) -> list[TrainingRow]:
+    """Rows of these insights, each question and answer once, in order of insight and kind."""
+    of_insight: dict[int, list[StudyItem]] = {}
+    for item in items:
+        if item.kind in config.kinds:
+            of_insight.setdefault(item.insight_id, []).append(item)
+    rows: dict[TrainingRow, None] = {}
+    for insight in sorted(insights, key=lambda one: one.insight_id):
+        for item in sorted(of_insight.get(insight.insight_id, []), key=_item_order):
+            prompt = prompts.render("answer", question=item.question, context=[])
+            rows[_row(prompt, item.answer, origin, insight)] = None
+        if PROPOSE in config.kinds:
+            a, b = insight.parent_texts
+            rows[_row(prompts.render("propose", a=a, b=b), insight.text, origin, insight)] = None
+    return list(rows)
+
+
+def _row(prompt: str, completion: str, origin: str, insight: Insight) -> TrainingRow:
+    return TrainingRow(
+        prompt=prompt, completion=completion, origin=origin, insight_id=insight.insight_id
+    )
+
+
+def _item_order(item: StudyItem) -> tuple[str, str, str]:
+    return item.kind, item.question, item.answer
+
+
+def _row_order(row: TrainingRow) -> tuple[str, str, str, int]:
+    number = -1 if row.insight_id is None else row.insight_id
+    return row.origin, row.prompt, row.completion, number
+
+
+def _strongest_first(insight: Insight) -> tuple[float, int]:
+    return -insight.strength, -insight.insight_id
+
+
+def _sample(rows: Sequence[TrainingRow], size: int, seed: int, purpose: str) -> list[TrainingRow]:
+    return _shuffled(rows, seed, purpose)[:size]
+
+
+def _shuffled(rows: Iterable[TrainingRow], seed: int, purpose: str) -> list[TrainingRow]:
+    """Seeded order that does not depend on the order given, and without doubles."""
+    unique = sorted(set(rows), key=_row_order)
+    digest = hashlib.sha256(f"{purpose}/{seed}".encode()).digest()
+    random.Random(int.from_bytes(digest[:8], "big")).shuffle(unique)
+    return unique

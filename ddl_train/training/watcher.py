@@ -1,0 +1,56 @@
+"""Watches one night from inside the Trainer: progress, a wish to stop, a loss that is no number."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+from transformers import TrainerCallback, TrainerControl, TrainerState
+
+
+class Watcher(TrainerCallback):
+    """The only callback of a night."""
+
+    def __init__(
+        self, progress: Callable[[int], None] | None, should_stop: Callable[[], bool] | None
+    ) -> None:
+        self.failed_because: str | None = None
+        self.was_stopped = False
+        self.metrics: dict[str, float] = {}
+        self._progress = progress
+        self._should_stop = should_stop
+        self._num_told = 0
+
+    def on_step_end(
+        self, args: Any, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Tell what is new (a resumed night begins with what was done), and stop when asked."""
+        if self._progress and state.global_step > self._num_told:
+            self._progress(state.global_step - self._num_told)
+            self._num_told = state.global_step
+        is_last = state.global_step >= state.max_steps
+        if not is_last and self._should_stop and self._should_stop():
+            self.was_stopped = True
+            control.should_save = True
+            control.should_training_stop = True
+
+    def on_log(
+        self, args: Any, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """A loss or gradient that is no number ends the night: nothing good comes after it."""
+        logs = kwargs.get("logs") or {}
+        for name in ("loss", "grad_norm"):
+            value = logs.get(name)
+            if value is not None and not math.isfinite(value):
+                self.failed_because = f"{name} is {value} at step {state.global_step}"
+                self.was_stopped = False
+                control.should_save = False
+                control.should_training_stop = True
+
+    def on_train_end(
+        self, args: Any, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Keep the figures of the whole night, also of what was done before a resume."""
+        losses = [entry["loss"] for entry in state.log_history if "loss" in entry]
+        self.metrics = {"num_steps": float(state.global_step)}
+        if losses:
+            self.metrics |= {"loss_first": float(losses[0]), "loss_last": float(losses[-1])}
