@@ -1,0 +1,116 @@
+"""`ddl-train world`: a seed and a preset become documents, probe files and the truth.
+
+Everything is written to a folder beside the target and moved there whole, so a world is complete
+or not there at all. The same seed and preset give the same bytes.
+"""
+
+import json
+import os
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ddl_train.errors import ConfigError
+from ddl_train.records import JsonObject, Probe
+from ddl_train.world.documents import WORLD_FILE, grow, tell, world_json, write_documents
+from ddl_train.world.oracle import Oracle
+from ddl_train.world.presets import Preset, load_preset
+from ddl_train.world.probes import false_memory_probes, truth_probes
+from ddl_train.world.upbringing import retention_probes, skill_probes
+
+DOCS, PROBES = "docs", "probes"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WorldFiles:
+    """What was written, in numbers."""
+
+    out: Path
+    num_facts: int
+    """Statements that can compose."""
+    num_documents: int
+    num_probes: dict[str, int]
+    """By suite: the stem of the file."""
+    is_new: bool
+    """False when this very world was there already."""
+
+
+def write_world(out: str | Path, *, seed: int, preset: str | Preset) -> WorldFiles:
+    """Write a world to a folder that does not exist yet, is empty, or holds this very world.
+
+    Raises:
+        ConfigError: there is no such preset, or the folder holds something else.
+    """
+    out = Path(out)
+    chosen = load_preset(preset) if isinstance(preset, str) else preset
+    world = grow(seed, chosen.world)
+    truth = world_json(world, chosen.name)
+    suites = make_probes(Oracle.of(world), chosen, seed)
+    is_new = not _holds(out, truth, suites)
+    if is_new:
+        folder = out.with_name(f".{out.name}.tmp")
+        shutil.rmtree(folder, ignore_errors=True)
+        num_documents = write_documents(tell(world, chosen.documents), folder / DOCS)
+        (folder / PROBES).mkdir()
+        for suite, probes in suites.items():
+            (folder / PROBES / f"{suite}.jsonl").write_text(probe_lines(probes), encoding="utf-8")
+        (folder / WORLD_FILE).write_text(truth, encoding="utf-8")
+        if out.is_dir():
+            out.rmdir()
+        os.replace(folder, out)
+    else:
+        num_documents = sum(1 for _ in (out / DOCS).rglob("*.md"))
+    return WorldFiles(
+        out=out,
+        num_facts=sum(fact.composes for fact in world.facts),
+        num_documents=num_documents,
+        num_probes={suite: len(probes) for suite, probes in suites.items()},
+        is_new=is_new,
+    )
+
+
+def make_probes(oracle: Oracle, preset: Preset, seed: int) -> dict[str, list[Probe]]:
+    """All suites of a world, by the stem of their files."""
+    return {
+        "truth": truth_probes(oracle, preset.probes, seed),
+        "retention": retention_probes(preset.probes, seed),
+        "skill": skill_probes(preset.probes, seed),
+        "false_memory": false_memory_probes(oracle, preset.probes, seed),
+    }
+
+
+def _holds(out: Path, truth: str, suites: dict[str, list[Probe]]) -> bool:
+    """Whether this very world is there; refuses to write over anything else."""
+    if not out.exists() or (out.is_dir() and not any(out.iterdir())):
+        return False
+    files = {out / WORLD_FILE: truth}
+    files |= {
+        out / PROBES / f"{suite}.jsonl": probe_lines(found) for suite, found in suites.items()
+    }
+    if all(
+        path.is_file() and path.read_text(encoding="utf-8") == text for path, text in files.items()
+    ):
+        return True
+    raise ConfigError(f"{out}: holds something other than this world; give a folder of its own")
+
+
+def probe_lines(probes: Sequence[Probe]) -> str:
+    """A probe file."""
+    return "".join(json.dumps(_line(probe)) + "\n" for probe in probes)
+
+
+def _line(probe: Probe) -> JsonObject:
+    line: JsonObject = {
+        "id": probe.probe_id,
+        "prompt": probe.prompt,
+        "answers": list(probe.answers),
+        "kind": probe.kind,
+    }
+    if probe.choices:
+        line["choices"] = list(probe.choices)
+    if probe.about is not None:
+        line["about"] = probe.about
+    if probe.is_raw:
+        line["raw"] = True
+    return line

@@ -1,0 +1,136 @@
+"""What is written of a world: the same for the same seed, everything told, nothing else."""
+
+from pathlib import Path
+
+import pytest
+
+from ddl_train.errors import ConfigError, SourceError
+from ddl_train.world.census import take_census
+from ddl_train.world.documents import grow, load_world, tell
+from ddl_train.world.graph import WorldSpec, home_world
+from ddl_train.world.language import CANONICAL, canonical, document, parse
+from ddl_train.world.oracle import Oracle
+from ddl_train.world.presets import DocumentSpec, load_preset, preset_names
+from ddl_train.world.writer import write_world
+
+SPEC = WorldSpec(
+    substances=12, factors=9, ailments=9, literatures=3, bridges=4, asides=5, notes=4, fillers=3
+)
+
+
+def files_of(folder: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+def test_the_same_seed_and_preset_give_the_same_bytes(tmp_path: Path) -> None:
+    write_world(tmp_path / "a", seed=3, preset="small")
+    write_world(tmp_path / "b", seed=3, preset="small")
+    write_world(tmp_path / "c", seed=4, preset="small")
+    assert files_of(tmp_path / "a") == files_of(tmp_path / "b")
+    assert files_of(tmp_path / "a") != files_of(tmp_path / "c")
+
+
+def test_a_world_is_not_written_twice_nor_over_another(tmp_path: Path) -> None:
+    first = write_world(tmp_path / "a", seed=3, preset="small")
+    again = write_world(tmp_path / "a", seed=3, preset="small")
+    assert (first.is_new, again.is_new) == (True, False)
+    assert again.num_documents == first.num_documents
+    with pytest.raises(ConfigError, match="other than this world"):
+        write_world(tmp_path / "a", seed=4, preset="small")
+    (tmp_path / "empty").mkdir()
+    assert write_world(tmp_path / "empty", seed=4, preset="small").is_new
+
+
+def test_a_written_world_is_read_back_whole(tmp_path: Path) -> None:
+    write_world(tmp_path / "a", seed=5, preset="small")
+    world = load_world(tmp_path / "a")
+    assert world == grow(5, load_preset("small").world)
+    with pytest.raises(SourceError, match="no such file"):
+        load_world(tmp_path)
+    (tmp_path / "a" / "world.json").write_text("{}")
+    with pytest.raises(SourceError, match="format"):
+        load_world(tmp_path / "a")
+
+
+@pytest.mark.parametrize("repeat_share", [0.0, 0.5])
+def test_every_fact_is_told_in_its_literature_and_nothing_else_is(repeat_share: float) -> None:
+    world = grow(1, SPEC)
+    documents = list(tell(world, DocumentSpec(repeat_share=repeat_share)))
+    told = [(parse(sentence), doc.literature) for doc in documents for sentence in doc.sentences]
+    assert set(told) == {(placed.fact, placed.literature) for placed in world.placed}
+    assert (len(told) > len(world.placed)) is (repeat_share > 0)
+    assert all(2 <= len(doc.sentences) <= 5 for doc in documents)
+    sentences = [sentence for doc in documents for sentence in doc.sentences]
+    assert not set(sentences) & {canonical(f) for f in world.facts if f.relation in CANONICAL}
+    facts = [fact for fact in world.facts if fact.composes]
+    assert len(set(sentences)) >= len({document(fact, 0) for fact in facts})
+
+
+def test_a_document_is_plain_sentences_one_a_line() -> None:
+    for told in tell(grow(1, SPEC), DocumentSpec()):
+        assert told.text.endswith(".\n")
+        assert "#" not in told.text
+        assert [line.removesuffix(".") for line in told.text.splitlines()] == list(told.sentences)
+
+
+def test_no_world_uses_a_name_of_the_home_world() -> None:
+    home = {name for fact in home_world().facts for name in fact.names}
+    assert not home & {name for fact in grow(1, SPEC).facts for name in fact.names}
+
+
+@pytest.mark.parametrize(
+    ("preset", "facts", "share", "found"),
+    [
+        ("small", (25, 50), (0.02, 0.07), (20, 90)),
+        ("quickstart", (70, 100), (0.02, 0.04), (80, 200)),
+        ("standard", (300, 400), (0.01, 0.02), (500, 1300)),
+    ],
+)
+def test_presets_are_as_large_and_dense_as_they_say(
+    preset: str, facts: tuple[int, int], share: tuple[float, float], found: tuple[int, int]
+) -> None:
+    for seed in (1, 2):
+        census = take_census(grow(seed, load_preset(preset).world))
+        assert facts[0] <= census.num_facts <= facts[1]
+        assert share[0] <= census.share_composing <= share[1]
+        assert found[0] <= census.num_true[1] <= found[1]
+        assert census.num_across[1] > 0
+
+
+def test_every_preset_loads_and_the_large_ones_are_large() -> None:
+    assert {"small", "quickstart", "standard", "thousand", "large", "million"} <= set(
+        preset_names()
+    )
+    for name in preset_names():
+        assert load_preset(name).name == name
+    assert load_preset("million").world.substances > 100_000
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("world: {substances: 3}", "factors"),
+        ("world: {substances: 3, factors: 1, ailments: 2, literatures: 4}", "at least as many"),
+        ("world: {substances: 3, factors: 9, ailments: 2, sise: 4}", "unknown key 'sise'"),
+        ("worlds: {}", "expected world:"),
+        ("world: 3", "expected a mapping"),
+        ("world: {substances: x, factors: 9, ailments: 2}", "substances"),
+    ],
+)
+def test_a_wrong_preset_says_what_is_wrong(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=message):
+        load_preset(str(path))
+
+
+def test_an_unknown_preset_names_those_that_are() -> None:
+    with pytest.raises(ConfigError, match="quickstart"):
+        load_preset("enormous")
+
+
+def test_a_large_world_is_judged_without_computing_all_that_follows() -> None:
+    world = grow(1, load_preset("large").world)
+    oracle = Oracle.of(world)
+    found = list(oracle.conclusions_from(oracle.subjects[0], max_depth=2))
+    assert all(oracle.judge(canonical(c.fact)).truth == "true" for c in found)
