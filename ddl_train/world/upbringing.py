@@ -5,9 +5,6 @@ statements of a world it never saw, or saying that there is nothing to compose.
 """
 
 import random
-from pathlib import Path
-
-from jinja2 import Environment, StrictUndefined
 
 from ddl_train.records import Probe
 from ddl_train.world.graph import home_world
@@ -18,8 +15,6 @@ from ddl_train.world.names import kind_of
 from ddl_train.world.presets import ProbeSpec
 from ddl_train.world.questions import DIRECTION, FORWARD, REVERSE, Question, questions
 from ddl_train.world.scenes import make_scene
-
-PROPOSE = Path(__file__).resolve().parents[1] / "roles" / "prompts" / "terse" / "propose.jinja"
 
 
 def retention_probes(spec: ProbeSpec, seed: int) -> list[Probe]:
@@ -112,7 +107,6 @@ def skill_probes(spec: ProbeSpec, seed: int) -> list[Probe]:
 
 
 def render_propose(a: str, b: str) -> str:
-    """The user message that asks the terse pack's generator about a pair."""
-    environment = Environment(undefined=StrictUndefined, autoescape=False)
-    template = environment.from_string(PROPOSE.read_text(encoding="utf-8"))
-    return template.render(a=a, b=b).strip()
+    """The message of the terse pack's `propose` template, which the seedling was raised on."""
+    first, second = (" ".join(text.split()).strip(" .") for text in (a, b))
+    return f"link {first} + {second}"

@@ -4,8 +4,10 @@ import hashlib
 import random
 from collections import Counter, defaultdict
 from functools import cache
+from pathlib import Path
 
 import pytest
+from jinja2 import Environment
 
 from ddl_train.records import Probe, TrainingRow
 from ddl_train.world.documents import grow, tell
@@ -24,7 +26,7 @@ from ddl_train.world.questions import (
     is_probe_wording,
     questions,
 )
-from ddl_train.world.upbringing import retention_probes, skill_probes
+from ddl_train.world.upbringing import render_propose, retention_probes, skill_probes
 from ddl_train.world.writer import make_probes
 
 PRESET = load_preset("standard")
@@ -176,6 +178,12 @@ def test_skill_is_half_composing_and_half_saying_no() -> None:
         assert (probe.answers == ("NONE",)) is (probe.kind == "none")
     home = {name for fact in Home().facts for name in fact.names}
     assert not any(set(probe.prompt.split()) & home for probe in probes)
+
+
+def test_skill_is_asked_in_the_words_of_the_terse_pack() -> None:
+    template = Path("ddl_train/roles/prompts/terse/propose.jinja").read_text()
+    asked = Environment(autoescape=False).from_string(template).render(a="x  y.", b="z .").strip()
+    assert render_propose("x  y.", "z .") == asked == "link x y + z"
 
 
 # ---- leaks --------------------------------------------------------------------------------
