@@ -23,9 +23,6 @@ from ddl_train.roles.student import write_items
 from ddl_train.training.lora import train_lora
 from ddl_train.training.rows import PROPOSE, build_rows, keep_insights
 
-PROBE_KINDS = ("forward", "reverse")
-"""Held-out wordings that a pack has templates for."""
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Night:
@@ -72,7 +69,7 @@ def study(
     kinds = [kind for kind in config.kinds if kind != PROPOSE]
     wanted: list[tuple[Literal["study", "probe"], list[str]]] = [
         ("study", kinds),
-        ("probe", list(PROBE_KINDS)),
+        ("probe", list(pack.kinds("probe"))),
     ]
     items: list[StudyItem] = []
     usage = Usage()
@@ -80,7 +77,14 @@ def study(
         have = {item.insight_id for item in stored if item.family == family}
         lacking = [insight for insight in [*new, *old] if insight.insight_id not in have]
         if lacking and asked_kinds:
-            written, cost = write_items(engine, pack, lacking, asked_kinds, family)
+            written, cost = write_items(
+                engine,
+                pack,
+                lacking,
+                asked_kinds,
+                family,
+                min_answer_support=config.min_answer_support,
+            )
             items += written
             usage += cost
         if progress:

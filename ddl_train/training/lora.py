@@ -39,7 +39,9 @@ class Lender(Protocol):
 
     name: str
     base_sha256: str
-    num_parameters: int
+
+    @property
+    def num_parameters(self) -> int: ...
 
     @property
     def revision(self) -> str | None: ...
@@ -115,7 +117,7 @@ def train_lora(
         )
     watcher = Watcher(progress, should_stop)
     adapter_tmp = out_dir / "adapter.tmp"
-    with engine.lend_base() as base, quiet_libraries():
+    with quiet_libraries(), engine.lend_base() as base:
         trainer = make_trainer(
             base,
             engine.tokenizer,

@@ -1,0 +1,295 @@
+"""A night trains what it should, the same to the byte, and leaves the base as it was."""
+
+import json
+import math
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from ddl_train.config import ModelConfig
+from ddl_train.engines.transformers_engine import TransformersEngine, load_engine
+from ddl_train.errors import Interrupted
+from ddl_train.records import BASE, Continuation, TrainingRow
+from ddl_train.training.lora import TrainedAdapter, count_steps, train_lora
+from tests.tiny import make_tiny
+from tests.training.nights import quick, some_rows, tiny_engine
+
+
+@pytest.fixture(scope="module")
+def engine(tmp_path_factory: pytest.TempPathFactory) -> TransformersEngine:
+    return tiny_engine(tmp_path_factory.mktemp("base") / "tiny")
+
+
+@pytest.fixture(scope="module")
+def night(engine: TransformersEngine, tmp_path_factory: pytest.TempPathFactory) -> TrainedAdapter:
+    """One uninterrupted night, to compare others with."""
+    return train_lora(
+        engine, some_rows(), quick(), out_dir=tmp_path_factory.mktemp("nights") / "one", seed=7
+    )
+
+
+def weights(trained: TrainedAdapter) -> bytes:
+    assert trained.dir is not None, trained.failed_because
+    return (trained.dir / "adapter_model.safetensors").read_bytes()
+
+
+def test_a_night_leaves_two_files_that_name_their_base(
+    engine: TransformersEngine, night: TrainedAdapter
+) -> None:
+    assert night.dir is not None
+    assert sorted(path.name for path in night.dir.iterdir()) == [
+        "adapter_config.json",
+        "adapter_model.safetensors",
+    ]
+    config = json.loads((night.dir / "adapter_config.json").read_text())
+    assert config["base_model_name_or_path"] == engine.name
+    assert config["revision"] == engine.revision
+    assert not (night.dir.parent / "checkpoints").exists()
+
+
+def test_the_same_rows_and_seed_give_the_same_bytes(
+    engine: TransformersEngine, night: TrainedAdapter, tmp_path: Path
+) -> None:
+    torch.rand(3)  # the state of the global generator has no say
+    again = train_lora(engine, some_rows(), quick(), out_dir=tmp_path, seed=7)
+    other = train_lora(engine, some_rows(), quick(), out_dir=tmp_path / "other", seed=8)
+    assert weights(again) == weights(night)
+    assert weights(other) != weights(night)
+
+
+def test_nights_leave_the_base_bitwise_unchanged_and_unpatched(
+    engine: TransformersEngine, tmp_path: Path
+) -> None:
+    question = [Continuation(prompt="what may zorol 3 relieve?", continuation="miritis 9")]
+    with engine.lend_base() as base:
+        before = {name: tensor.clone() for name, tensor in base.state_dict().items()}
+    said, _ = engine.loglikelihood(question, adapter=BASE)
+    for number in range(2):
+        train_lora(engine, some_rows(4), quick(), out_dir=tmp_path / str(number), seed=number)
+    with engine.lend_base() as base:
+        after = base.state_dict()
+        assert list(after) == list(before)
+        assert all(torch.equal(after[name], before[name]) for name in before)
+        assert "forward" not in base.__dict__
+        assert not any(parameter.requires_grad for parameter in base.parameters())
+    assert engine.loglikelihood(question, adapter=BASE)[0] == said
+
+
+def test_what_was_trained_has_become_likelier(engine: TransformersEngine, tmp_path: Path) -> None:
+    trained = train_lora(engine, some_rows(), quick(num_train_epochs=8), out_dir=tmp_path, seed=1)
+    assert trained.dir is not None
+    engine.load_adapter("night", trained.dir)
+    questions = [
+        Continuation(prompt=row.prompt, continuation=row.completion) for row in some_rows()
+    ]
+    before, _ = engine.loglikelihood(questions, adapter=BASE)
+    after, _ = engine.loglikelihood(questions, adapter="night")
+    engine.unload_adapter("night")
+    assert sum(one.mean for one in after) > sum(one.mean for one in before)
+    assert trained.metrics["loss_last"] < trained.metrics["loss_first"]
+
+
+@pytest.mark.parametrize("stop_at", [1, 3, 7])
+def test_a_stopped_night_goes_on_as_if_nothing_had_happened(
+    engine: TransformersEngine, night: TrainedAdapter, tmp_path: Path, stop_at: int
+) -> None:
+    told: list[int] = []
+    with pytest.raises(Interrupted):
+        train_lora(
+            engine,
+            some_rows(),
+            quick(),
+            out_dir=tmp_path,
+            seed=7,
+            progress=told.append,
+            should_stop=lambda: sum(told) >= stop_at,
+        )
+    assert sum(told) == stop_at
+    told.clear()
+    resumed = train_lora(
+        engine, some_rows(), quick(), out_dir=tmp_path, seed=7, progress=told.append
+    )
+    assert told[0] == stop_at + 1
+    assert sum(told) == count_steps(10, quick()) == 10
+    assert weights(resumed) == weights(night)
+    assert resumed.metrics == night.metrics
+
+
+def test_a_half_written_checkpoint_is_not_resumed(
+    engine: TransformersEngine, night: TrainedAdapter, tmp_path: Path
+) -> None:
+    steps: list[int] = []
+    with pytest.raises(Interrupted):
+        train_lora(
+            engine,
+            some_rows(),
+            quick(),
+            out_dir=tmp_path,
+            seed=7,
+            progress=steps.append,
+            should_stop=lambda: sum(steps) >= 5,
+        )
+    # without this file the Trainer would go on in silence with a fresh optimizer
+    (tmp_path / "checkpoints" / "checkpoint-5" / "optimizer.pt").unlink()
+    resumed = train_lora(engine, some_rows(), quick(), out_dir=tmp_path, seed=7)
+    assert weights(resumed) == weights(night)
+
+
+def test_a_checkpoint_of_another_night_is_never_resumed(
+    engine: TransformersEngine, night: TrainedAdapter, tmp_path: Path
+) -> None:
+    steps: list[int] = []
+    with pytest.raises(Interrupted):
+        train_lora(
+            engine,
+            some_rows(8),
+            quick(),
+            out_dir=tmp_path,
+            seed=7,
+            progress=steps.append,
+            should_stop=lambda: sum(steps) >= 5,
+        )
+    other = train_lora(engine, some_rows(), quick(), out_dir=tmp_path, seed=7)
+    assert weights(other) == weights(night)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("when", "resumes_at"), [("step", 4), ("saving", 4), ("marker", None)])
+def test_a_killed_night_equals_an_uninterrupted_one(
+    engine: TransformersEngine,
+    night: TrainedAdapter,
+    tmp_path: Path,
+    when: str,
+    resumes_at: int | None,
+) -> None:
+    killed = subprocess.run(
+        [sys.executable, "-m", "tests.training.killed_night", engine.name, str(tmp_path), when],
+        cwd=Path(__file__).parent.parent.parent,
+        capture_output=True,
+        check=False,
+    )
+    assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
+    told: list[int] = []
+    resumed = train_lora(
+        engine, some_rows(), quick(), out_dir=tmp_path, seed=7, progress=told.append
+    )
+    assert weights(resumed) == weights(night)
+    assert resumed.metrics == night.metrics
+    assert (told[0] if told else None) == resumes_at
+
+
+def test_a_finished_night_is_not_trained_again(engine: TransformersEngine, tmp_path: Path) -> None:
+    first = train_lora(engine, some_rows(4), quick(), out_dir=tmp_path, seed=1)
+    steps: list[int] = []
+    again = train_lora(
+        engine, some_rows(4), quick(), out_dir=tmp_path, seed=1, progress=steps.append
+    )
+    assert steps == []
+    assert again == first
+
+
+def test_a_night_can_continue_an_adapter(
+    engine: TransformersEngine, night: TrainedAdapter, tmp_path: Path
+) -> None:
+    kept = weights(night)
+    more = train_lora(
+        engine,
+        some_rows(4),
+        quick(method="continue", learning_rate=1e-5),
+        out_dir=tmp_path,
+        seed=1,
+        start_from=night.dir,
+    )
+    fresh = train_lora(
+        engine,
+        some_rows(4),
+        quick(method="continue", learning_rate=1e-5),
+        out_dir=tmp_path / "fresh",
+        seed=1,
+    )
+    assert weights(night) == kept
+    assert weights(more) != kept
+    assert more.metrics["loss_first"] < fresh.metrics["loss_first"]
+
+
+def test_a_loss_that_is_no_number_fails_the_night_and_says_so(
+    engine: TransformersEngine, tmp_path: Path
+) -> None:
+    wild = quick(learning_rate=1e38, max_grad_norm=1e38, warmup_steps=0)
+    trained = train_lora(engine, some_rows(), wild, out_dir=tmp_path, seed=1)
+    assert trained.dir is None
+    assert trained.failed_because is not None
+    assert "at step" in trained.failed_because
+    assert not (tmp_path / "adapter").exists()
+
+
+def test_rows_that_are_too_long_are_left_out_and_counted(
+    engine: TransformersEngine, tmp_path: Path
+) -> None:
+    long = TrainingRow(prompt="why? " * 200, completion="so", origin="new")
+    some = train_lora(engine, [*some_rows(4), long], quick(), out_dir=tmp_path, seed=1)
+    none = train_lora(engine, [long], quick(), out_dir=tmp_path / "none", seed=1)
+    assert some.metrics["num_too_long"] == 1
+    assert some.metrics["num_rows"] == 4
+    assert none.dir is None
+    assert none.failed_because is not None
+
+
+def test_a_night_without_rows_is_our_bug(engine: TransformersEngine, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="at least one row"):
+        train_lora(engine, [], quick(), out_dir=tmp_path, seed=1)
+
+
+def test_packed_and_unpacked_rows_have_the_same_loss(
+    engine: TransformersEngine, tmp_path: Path
+) -> None:
+    still = {"learning_rate": 1e-9, "lora_dropout": 0.0, "num_train_epochs": 1}
+    padded = train_lora(
+        engine,
+        some_rows(),
+        quick(**still, per_device_train_batch_size=16),
+        out_dir=tmp_path / "padded",
+        seed=1,
+    )
+    packed = train_lora(
+        engine,
+        some_rows(),
+        quick(**still, packing=True, max_length=2048),
+        out_dir=tmp_path / "packed",
+        seed=1,
+    )
+    assert packed.metrics["num_steps"] == padded.metrics["num_steps"] == 1
+    assert math.isclose(packed.metrics["loss_first"], padded.metrics["loss_first"], abs_tol=1e-4)
+
+
+def test_checkpointing_of_activations_changes_nothing_but_memory(
+    engine: TransformersEngine, tmp_path: Path
+) -> None:
+    plain = train_lora(engine, some_rows(4), quick(), out_dir=tmp_path / "plain", seed=1)
+    thrifty = train_lora(
+        engine, some_rows(4), quick(gradient_checkpointing=True), out_dir=tmp_path / "gc", seed=1
+    )
+    assert math.isclose(plain.metrics["loss_last"], thrifty.metrics["loss_last"], rel_tol=1e-4)
+
+
+def test_a_base_in_bfloat16_can_be_trained(tmp_path: Path) -> None:
+    engine = load_engine(
+        ModelConfig(base=str(make_tiny(tmp_path / "tiny")), device="cpu", dtype="bfloat16")
+    )
+    trained = train_lora(engine, some_rows(4), quick(), out_dir=tmp_path / "night", seed=1)
+    assert trained.failed_because is None
+
+
+def test_tokens_and_flops_are_of_the_whole_night(
+    engine: TransformersEngine, night: TrainedAdapter
+) -> None:
+    rows = some_rows()
+    read = sum(len(engine.chat.prompt_ids(row.prompt)) for row in rows)
+    trained = sum(len(engine.chat.completion_ids(row.completion)) for row in rows)
+    assert night.usage.num_prompt_tokens == 2 * read
+    assert night.usage.num_completion_tokens == 2 * trained
+    assert night.usage.flops == 4 * engine.num_parameters * 2 * (read + trained)
