@@ -1,0 +1,189 @@
+"""Read probabilities from forward passes: batched, and a shared beginning is computed once.
+
+Questions that follow one another and begin alike (three axes of one idea, five answers to one
+question) form a family: the beginning goes through the model once and its keys and values serve
+every member.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from ddl_train.engines.batches import Padded, pad_left
+
+MIN_SHARED_TOKENS = 16
+LOGITS_BUDGET = {"cpu": 1 << 26, "cuda": 1 << 29}
+"""Largest number of logits a forward pass may return, so that a large vocabulary fits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What a model reads, and the tokens whose log-probability is asked after its last positions.
+
+    `wanted[-1]` are candidates for the token after the last one read, `wanted[-2]` for the token
+    after the one before, and so on. They may differ in number.
+    """
+
+    ids: list[int]
+    wanted: list[list[int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """Queries with a common beginning; a beginning of 0 tokens is computed with each query."""
+
+    num_shared: int
+    members: list[int]
+
+
+class Scorer:
+    """Answers queries with one model after another, in batches that fit."""
+
+    def __init__(self, base: Any, *, pad: int, batch_size: int, device: torch.device) -> None:
+        self._pad = pad
+        self._batch_size = batch_size
+        self._device = device
+        self._vocabulary = int(base.get_input_embeddings().num_embeddings)
+        self._budget = LOGITS_BUDGET["cuda" if device.type == "cuda" else "cpu"]
+        self._can_share = can_share(base)
+
+    def log_probs(
+        self, model: Any, queries: Sequence[Query]
+    ) -> tuple[list[list[list[float]]], int]:
+        """For each query the log-probabilities of what it wants, and the tokens read in all."""
+        results: list[list[list[float]]] = [[] for _ in queries]
+        num_tokens = 0
+        for batch in self._batches(queries):
+            num_tokens += self._run(model, queries, batch, results)
+        return results, num_tokens
+
+    def _batches(self, queries: Sequence[Query]) -> list[list[Family]]:
+        """Families of like length together; longest first, so what does not fit fails at once."""
+        widest = max((len(query.wanted) for query in queries), default=1)
+        room = max(1, min(self._batch_size, self._budget // (widest * self._vocabulary)))
+        families = find_families(queries, room if self._can_share else 1)
+
+        def size(family: Family) -> tuple[bool, int, int]:
+            return family.num_shared > 0, *_extent(family, queries)
+
+        batches: list[list[Family]] = []
+        rows, keep = 0, 0
+        for family in sorted(families, key=size, reverse=True):
+            wants = max(len(queries[member].wanted) for member in family.members)
+            rows, keep = rows + len(family.members), max(keep, wants)
+            fits = rows <= self._batch_size and rows * keep * self._vocabulary <= self._budget
+            alike = batches and (batches[-1][0].num_shared > 0) == (family.num_shared > 0)
+            if fits and alike:
+                batches[-1].append(family)
+            else:
+                batches.append([family])
+                rows, keep = len(family.members), wants
+        return batches
+
+    def _run(
+        self,
+        model: Any,
+        queries: Sequence[Query],
+        batch: Sequence[Family],
+        results: list[list[list[float]]],
+    ) -> int:
+        members = [member for family in batch for member in family.members]
+        keep = max(len(queries[member].wanted) for member in members)
+        num_tokens = 0
+        cache, past = None, None
+        if batch[0].num_shared:
+            cache, past = self._read_shared(model, queries, batch)
+            num_tokens += sum(family.num_shared for family in batch)
+        rests = [queries[m].ids[f.num_shared :] for f in batch for m in f.members]
+        padded = pad_left(rests, self._pad, self._device)
+        num_tokens += sum(map(len, rests))
+        logits = _forward(model, padded, keep, cache=cache, past=past).logits
+        for row, member in enumerate(members):
+            results[member] = _pick(logits[row], queries[member].wanted)
+        return num_tokens
+
+    def _read_shared(
+        self, model: Any, queries: Sequence[Query], batch: Sequence[Family]
+    ) -> tuple[Any, torch.Tensor]:
+        """Keys and values of each family's beginning, repeated for each of its members."""
+        beginnings = [queries[f.members[0]].ids[: f.num_shared] for f in batch]
+        padded = pad_left(beginnings, self._pad, self._device)
+        cache = _forward(model, padded, 1, use_cache=True).past_key_values
+        owners = [number for number, family in enumerate(batch) for _ in family.members]
+        rows = torch.tensor(owners, device=self._device)
+        cache.reorder_cache(rows)
+        return cache, padded.attention_mask[rows]
+
+
+def can_share(base: Any) -> bool:
+    """Whether the keys and values of a beginning can serve several rows: full attention only."""
+    config = base.config.get_text_config()
+    kinds = set(getattr(config, "layer_types", None) or ["full_attention"])
+    return kinds == {"full_attention"} and not getattr(base, "_is_stateful", False)
+
+
+def find_families(queries: Sequence[Query], max_members: int) -> list[Family]:
+    """Group neighbours that share at least half of what they read.
+
+    A query that would cost a family much of what it shares already begins another.
+    """
+    families: list[Family] = []
+    for position, query in enumerate(queries):
+        last = families[-1] if families else None
+        if last is not None and len(last.members) < max_members:
+            shared = _num_shared(queries[last.members[0]], query, last.num_shared)
+            enough = max(MIN_SHARED_TOKENS, len(query.ids) / 2, 0.9 * last.num_shared)
+            if shared >= enough:
+                families[-1] = Family(shared, [*last.members, position])
+                continue
+        families.append(Family(0, [position]))
+    return families
+
+
+def _num_shared(first: Query, other: Query, limit: int) -> int:
+    """Tokens that two queries have in common before the positions that are asked about."""
+    room = min(len(query.ids) - len(query.wanted) for query in (first, other))
+    room = min(room, limit or room)
+    shared = 0
+    while shared < room and first.ids[shared] == other.ids[shared]:
+        shared += 1
+    return shared
+
+
+def _extent(family: Family, queries: Sequence[Query]) -> tuple[int, int]:
+    return max(len(queries[member].ids) for member in family.members), -family.members[0]
+
+
+def _forward(
+    model: Any,
+    padded: Padded,
+    keep: int,
+    *,
+    cache: Any = None,
+    past: torch.Tensor | None = None,
+    use_cache: bool = False,
+) -> Any:
+    """One pass. Positions are counted without the padding, also behind a cache."""
+    mask = padded.attention_mask
+    if past is not None:
+        mask = torch.cat([past, mask], dim=1)
+    positions = (mask.cumsum(-1) - 1).clamp(min=0)[:, -padded.input_ids.shape[1] :]
+    return model(
+        input_ids=padded.input_ids,
+        attention_mask=mask,
+        position_ids=positions,
+        past_key_values=cache,
+        use_cache=use_cache or cache is not None,
+        logits_to_keep=keep,
+    )
+
+
+def _pick(logits: torch.Tensor, wanted: Sequence[Sequence[int]]) -> list[list[float]]:
+    """Log-probabilities of the wanted tokens at the last positions of one row."""
+    tail = logits[-len(wanted) :].float()
+    width = max(map(len, wanted))
+    ids = torch.tensor([[*some, *[0] * (width - len(some))] for some in wanted])
+    picked = tail.gather(1, ids.to(tail.device)) - tail.logsumexp(-1, keepdim=True)
+    return [row[: len(some)] for row, some in zip(picked.tolist(), wanted, strict=True)]

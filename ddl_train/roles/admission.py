@@ -1,0 +1,60 @@
+"""The admission gate: which scored proposals become insights. Pure, and it says why."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from ddl_train.config import WakeConfig
+from ddl_train.records import Scores, Verdict
+
+
+def admit(scores: Scores, config: WakeConfig) -> str | None:
+    """Name the rule that refuses a proposal, or None. Same numbers in, same decision out."""
+    for axis, least in (
+        ("novelty", config.min_novelty),
+        ("coherence", config.min_coherence),
+        ("utility", config.min_utility),
+    ):
+        value = getattr(scores, axis)
+        if least is not None and not value >= least:
+            return f"{axis}: {value:.1f} is below {least:g}"
+    if config.min_support is not None:
+        if scores.support is None:
+            return "support: was not measured"
+        if not scores.support >= config.min_support:
+            return (
+                f"support: the conclusion has probability {scores.support:.2f} a token under the "
+                f"frozen base, below {config.min_support:g}"
+            )
+    if config.max_disagreement is not None:
+        if scores.disagreement is None:
+            return "disagreement: was not measured"
+        if not scores.disagreement <= config.max_disagreement:
+            return (
+                f"disagreement: {scores.disagreement:.1f} points between two orders of the "
+                f"criteria, above {config.max_disagreement:g}"
+            )
+    return None
+
+
+def pick_quota(verdicts: Sequence[Verdict], room: int) -> list[Verdict]:
+    """Keep the best `room` of what is admitted so far, by the sum of the axes.
+
+    What was refused stays refused; of equals the earlier is kept.
+    """
+    standing = [n for n, verdict in enumerate(verdicts) if verdict.admitted and verdict.scores]
+    best = sorted(standing, key=lambda n: (-_sum(verdicts[n].scores), n))
+    kept = set(best[: max(room, 0)])
+    return [
+        replace(verdict, rejected_because=_not_picked(verdict, room))
+        if n in standing and n not in kept
+        else verdict
+        for n, verdict in enumerate(verdicts)
+    ]
+
+
+def _sum(scores: Scores | None) -> float:
+    return scores.novelty + scores.coherence + scores.utility if scores else float("-inf")
+
+
+def _not_picked(verdict: Verdict, room: int) -> str:
+    return f"quota: {_sum(verdict.scores):.1f} points are not among the best {max(room, 0)}"

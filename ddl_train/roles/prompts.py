@@ -1,0 +1,233 @@
+"""Prompt packs: folders of Jinja templates that a user can read and edit.
+
+Each template renders one user message. `pack.yaml` says how the answers are read back. Templates
+run in a sandbox; corpus text reaches them as values only and is never itself rendered. `nonce` is
+offered to every template as a mark for delimiters: it depends on all texts, so that a text cannot
+know the mark that would close its own block, and it is the same whenever the prompt is.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any
+
+import jinja2
+import yaml
+from jinja2 import meta
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
+
+from ddl_train.errors import ConfigError
+from ddl_train.records import AXES
+
+BUILT_IN = Path(__file__).parent / "prompts"
+STUDY_KINDS = ("restate", "forward", "reverse", "implication", "application")
+PROBE_KINDS = ("forward", "reverse")
+VARIABLES: dict[str, tuple[str, ...]] = {
+    "propose": ("a", "b"),
+    "score": ("a", "b", "idea", "axes", "axis"),
+    "rationale": ("a", "b", "idea"),
+    "answer": ("question", "context"),
+    **{f"study_{kind}": ("idea",) for kind in STUDY_KINDS},
+    **{f"probe_{kind}": ("idea",) for kind in PROBE_KINDS},
+}
+"""Templates that every pack has, and the values each is given (beside `nonce`)."""
+_CRITERIA = ("axes", "axis")
+
+
+def _is_pattern(*groups: str) -> AfterValidator:
+    def check(pattern: str) -> str:
+        try:
+            found = re.compile(pattern).groupindex
+        except re.error as error:
+            raise ValueError(f"is not a regular expression: {error}") from None
+        if missing := [group for group in groups if group not in found]:
+            raise ValueError(f"lacks the named group {', '.join(missing)}")
+        return pattern
+
+    return AfterValidator(check)
+
+
+class PackFile(BaseModel):
+    """`pack.yaml`: how what a model answers is read."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    idea_pattern: Annotated[str, _is_pattern("reasoning", "conclusion")]
+    """Finds the parts of an idea; its groups are `reasoning` and `conclusion`."""
+    qa_pattern: Annotated[str, _is_pattern("question", "answer")]
+    """Finds the parts of a study item; its groups are `question` and `answer`."""
+    none: str
+    """What the generator answers when there is no link."""
+    axes: list[str]
+    """What the critic is asked, in the order first shown."""
+
+
+class PromptPack:
+    """The templates of one folder, compiled."""
+
+    def __init__(self, folder: Path) -> None:
+        """Read and check a folder.
+
+        Raises:
+            ConfigError: a template is missing, broken, or uses a value that it is not given.
+        """
+        self.dir = folder
+        self._file = _read_pack_file(folder / "pack.yaml")
+        self._idea = re.compile(self._file.idea_pattern)
+        self._qa = re.compile(self._file.qa_pattern)
+        self._environment = ImmutableSandboxedEnvironment(
+            loader=jinja2.FileSystemLoader(folder),
+            undefined=jinja2.StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        self._templates = {name: self._compile(name) for name in self._names()}
+
+    @property
+    def none(self) -> str:
+        """What the generator answers when there is no link."""
+        return self._file.none
+
+    @property
+    def axes(self) -> tuple[str, ...]:
+        """What the critic is asked, in the order first shown."""
+        return tuple(self._file.axes)
+
+    @cached_property
+    def sha256(self) -> str:
+        """Of all files of the pack, names and contents."""
+        digest = hashlib.sha256()
+        for path in sorted(self.dir.iterdir()):
+            if path.suffix in (".jinja", ".yaml") and path.is_file():
+                digest.update(f"{path.name}:{path.stat().st_size};".encode())
+                digest.update(path.read_bytes())
+        return digest.hexdigest()
+
+    def kinds(self, family: str) -> tuple[str, ...]:
+        """Kinds of items that the pack has templates for; `family` is `study` or `probe`."""
+        prefix = f"{family}_"
+        return tuple(
+            name.removeprefix(prefix) for name in self._templates if name.startswith(prefix)
+        )
+
+    def render(self, template: str, **variables: Any) -> str:
+        """The user message of one template.
+
+        Raises:
+            ConfigError: the pack has no such template, or it fails on these values.
+        """
+        if template not in self._templates:
+            raise ConfigError(
+                f"{self.dir}: the prompt pack has no template {template}.jinja; it has "
+                f"{', '.join(self._templates)}"
+            )
+        nonce = self._nonce(template, variables)
+        try:
+            return self._templates[template].render(nonce=nonce, **variables).strip()
+        except (jinja2.TemplateError, TypeError) as error:
+            raise ConfigError(f"{self.dir / template}.jinja: cannot be rendered: {error}") from None
+
+    def is_none(self, text: str) -> bool:
+        """Whether the generator says that there is no link."""
+        said = text.strip().strip(".!\"'`*_ ").casefold()
+        return said == self.none.casefold() or text.strip().startswith(self.none)
+
+    def parse_idea(self, text: str) -> tuple[str, str] | None:
+        """Reasoning and conclusion of an idea, or None when the text is not of that form."""
+        return _parts(self._idea.search(text.strip()), ("reasoning", "conclusion"))
+
+    def parse_qa(self, text: str) -> tuple[str, str] | None:
+        """Question and answer of a study item, or None when the text is not of that form."""
+        return _parts(self._qa.search(text.strip()), ("question", "answer"))
+
+    def _names(self) -> list[str]:
+        """Templates that every pack has, then the user's own kinds of study items and probes."""
+        for name in VARIABLES:
+            if not (self.dir / f"{name}.jinja").is_file():
+                raise ConfigError(
+                    f"{self.dir}: the prompt pack lacks the template {name}.jinja; "
+                    f"copy it from {BUILT_IN / 'default'}"
+                )
+        own = {path.stem for path in self.dir.glob("*.jinja")} - set(VARIABLES)
+        return [*VARIABLES, *sorted(n for n in own if n.startswith(("study_", "probe_")))]
+
+    def _compile(self, name: str) -> jinja2.Template:
+        allowed = {*VARIABLES.get(name, ("idea",)), "nonce"}
+        path = self.dir / f"{name}.jinja"
+        try:
+            source = path.read_text(encoding="utf-8")
+            unknown = meta.find_undeclared_variables(self._environment.parse(source)) - allowed
+            template = self._environment.get_template(path.name)
+        except (jinja2.TemplateError, OSError, UnicodeDecodeError) as error:
+            raise ConfigError(f"{path}: is not a usable template: {error}") from None
+        if unknown:
+            raise ConfigError(
+                f"{path}: uses {', '.join(sorted(unknown))}, which it is not given; it may use "
+                f"{', '.join(sorted(allowed))}"
+            )
+        return template
+
+    def _nonce(self, template: str, variables: dict[str, Any]) -> str:
+        """Eight hex digits that depend on all texts and occur in none of them.
+
+        The criteria are left out, so that questions about one idea begin alike.
+        """
+        texts = {name: value for name, value in variables.items() if name not in _CRITERIA}
+        values = json.dumps(texts, sort_keys=True, ensure_ascii=False, default=str)
+        salt = f"{self.sha256}/{template}/{values}"
+        while True:
+            salt = hashlib.sha256(salt.encode("utf-8", "surrogatepass")).hexdigest()
+            if salt[:8] not in values:
+                return salt[:8]
+
+
+def load_pack(name_or_dir: str | Path) -> PromptPack:
+    """A built-in pack by name (`default`, `terse`), or a folder of one's own.
+
+    Raises:
+        ConfigError: there is no such pack, or something in it is missing or broken.
+    """
+    name = str(name_or_dir)
+    if isinstance(name_or_dir, str) and "/" not in name and (BUILT_IN / name).is_dir():
+        return PromptPack(BUILT_IN / name)
+    folder = Path(name_or_dir)
+    if not folder.is_dir():
+        known = ", ".join(sorted(path.name for path in BUILT_IN.iterdir() if path.is_dir()))
+        raise ConfigError(
+            f"wake.prompts is {name!r}, which is no folder and no built-in pack ({known})"
+        )
+    return PromptPack(folder)
+
+
+def _read_pack_file(path: Path) -> PackFile:
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        file = PackFile.model_validate(values)
+    except FileNotFoundError:
+        raise ConfigError(f"{path.parent}: the prompt pack lacks pack.yaml") from None
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ConfigError(f"{path}: cannot be read as YAML: {error}") from None
+    except ValidationError as error:
+        problems = "; ".join(
+            f"{'.'.join(map(str, item['loc'])) or 'the file'}: "
+            f"{item['msg'].removeprefix('Value error, ')}"
+            for item in error.errors()
+        )
+        raise ConfigError(f"{path}: {problems}") from None
+    if sorted(file.axes) != sorted(AXES) or not file.none.strip():
+        raise ConfigError(
+            f"{path}: axes must be {', '.join(AXES)} in any order, and none a word; got axes "
+            f"{file.axes} and none {file.none!r}"
+        )
+    return file
+
+
+def _parts(match: re.Match[str] | None, groups: Sequence[str]) -> tuple[str, str] | None:
+    if match is None:
+        return None
+    first, second = (match.group(group).strip() for group in groups)
+    return (first, second) if first and second else None
