@@ -5,8 +5,9 @@ left, and the admission gate decides. Nothing is stored here: `cycle.py` keeps w
 what was admitted is a concept for the very next batch.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -25,8 +26,17 @@ from ddl_train.records import (
 from ddl_train.roles import guards
 from ddl_train.roles.admission import admit, pick_quota
 
-Nearest = Callable[[FloatArray], FloatArray]
-"""Unit vectors [n, width] -> cosine of each to the nearest thing memory holds, [n]."""
+
+class VectorSpace(Protocol):
+    """Where memory compares vectors."""
+
+    def centre(self, vectors: FloatArray) -> FloatArray:
+        """An embedder's vectors as unit vectors of this space."""
+        ...
+
+    def nearest(self, vectors: FloatArray, k: int) -> tuple[Any, FloatArray]:
+        """Ids and cosines of the k nearest concepts to an embedder's vectors."""
+        ...
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,7 +55,7 @@ def wake(
     generator: Generator,
     critic: Critic,
     embedder: Embedder,
-    nearest: Nearest,
+    space: VectorSpace,
     special_tokens: Sequence[str],
     config: WakeConfig,
     adapter: str,
@@ -59,7 +69,7 @@ def wake(
         generator: proposes; asked with `adapter` and `seed`.
         critic: scores with frozen weights.
         embedder: for conclusions, in the space of memory.
-        nearest: cosine to the nearest concept in memory.
+        space: of memory.
         special_tokens: of the tokenizer; a proposal that holds one is refused.
         config: thresholds, guards, quota.
         adapter: version that dreams, or `base`.
@@ -71,7 +81,7 @@ def wake(
     for number, proposal in enumerate(proposals):
         if reason := guards.check(proposal, config.guards, special_tokens=special_tokens):
             refusals[number] = reason
-    embedding = _refuse_near_duplicates(proposals, refusals, embedder, nearest, config)
+    embedding = _refuse_near_duplicates(proposals, refusals, embedder, space, config)
     survivors = [number for number in range(len(proposals)) if number not in refusals]
     scores, scoring = critic.score([proposals[number] for number in survivors])
     verdicts = _judge(proposals, refusals, dict(zip(survivors, scores, strict=True)), config, room)
@@ -91,7 +101,7 @@ def _refuse_near_duplicates(
     proposals: Sequence[Proposal],
     refusals: dict[int, str],
     embedder: Embedder,
-    nearest: Nearest,
+    space: VectorSpace,
     config: WakeConfig,
 ) -> Usage:
     """Add to `refusals` what memory, or an earlier proposal of this batch, says already."""
@@ -100,7 +110,8 @@ def _refuse_near_duplicates(
     if not alive or limit is None or not config.guards.is_enabled:
         return Usage()
     vectors, usage = embedder.embed([proposals[number].conclusion for number in alive])
-    in_memory = nearest(vectors)
+    in_memory = space.nearest(vectors, 1)[1][:, 0]
+    vectors = space.centre(vectors)
     kept: list[int] = []
     for row, number in enumerate(alive):
         in_batch = float(np.max(vectors[kept] @ vectors[row])) if kept else -1.0

@@ -9,7 +9,7 @@ LAYERS = [
     {"cli"},
     {"bench", "report"},
     {"cycle"},
-    {"wake", "sleep", "evaluate", "promote", "distill", "publish"},
+    {"session", "wake", "sleep", "evaluate", "promote", "distill", "publish"},
     {"memory", "roles", "training", "probes"},
     {"engines", "storage"},
     {"config"},

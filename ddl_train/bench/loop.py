@@ -1,0 +1,225 @@
+"""`ddl-train bench loop`: is the loop worth its machinery?
+
+One cycle of a config in a temporary run, and two races between the loop and the plainest thing that
+does the same work: one pair at a time through `generate`, then three generated scores for what it
+proposed. Both arms have the same model, prompts, caps and NONE stop, run in this process, turn by
+turn; the median of the rounds counts. Goals are for 2 CPU cores and the seedling.
+"""
+
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ddl_train.config import Config
+from ddl_train.cycle import run_cycles
+from ddl_train.memory.store import Memory
+from ddl_train.records import BASE, ConceptPair, Engine, Progress, Proposal, Sampling
+from ddl_train.roles.generator import read_proposal
+from ddl_train.roles.prompts import PromptPack, load_pack
+from ddl_train.session import Session, open_session
+from ddl_train.storage.run import Run
+from ddl_train.wake import wake
+
+MAX_OVERHEAD = 0.10
+MIN_DREAM_RATIO = 10.0
+MIN_CRITIC_RATIO = 3.0
+ENGINE_CALLS = ("generate", "loglikelihood", "integer_distribution", "hidden_states", "text_loss")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Figure:
+    """One line of the table."""
+
+    name: str
+    value: float
+    goal: str
+    is_met: bool
+    detail: str
+
+
+def bench_loop(
+    config: Config, *, num_pairs: int = 64, num_rounds: int = 5, progress: Progress
+) -> list[Figure]:
+    """Measure the three figures.
+
+    Args:
+        config: of a run whose sources can be read; nothing of it is kept.
+        num_pairs: raced over in each round.
+        num_rounds: of each race.
+        progress: told of cycle and rounds.
+    """
+    with tempfile.TemporaryDirectory(prefix="ddl-bench-") as folder:
+        config = config.model_copy(update={"checkpoints_dir": folder, "num_cycles": 1})
+        pack_dir = load_pack(config.wake.prompts).dir
+        with Run.create(config, pack_dir=pack_dir) as run, open_session(run) as session:
+            overhead = _overhead(session, progress)
+            pairs = _draw(session.memory, config, num_pairs)
+            with progress.stage("race", 2 * num_rounds) as bar:
+                dreams = _race(
+                    lambda: _dream_ours(session, pairs),
+                    lambda: _dream_plainly(session, pairs),
+                    num_rounds,
+                    bar.advance,
+                )
+                ideas = [_as_idea(pair) for pair in pairs]
+                verdicts = _race(
+                    lambda: session.critic.score(ideas),
+                    lambda: [_judge_plainly(session.engine, session.pack, idea) for idea in ideas],
+                    num_rounds,
+                    bar.advance,
+                )
+    return [
+        overhead,
+        _ratio("dreams per second, wake over one at a time", dreams, num_pairs, MIN_DREAM_RATIO),
+        _ratio("critic, logits over generated scores", verdicts, num_pairs, MIN_CRITIC_RATIO),
+    ]
+
+
+def _overhead(session: Session, progress: Progress) -> Figure:
+    """Share of a cycle's wall time that is neither an engine call nor `trainer.train()`."""
+    spent = _time_calls(session.engine)
+    start = time.perf_counter()
+    run_cycles(session, progress=progress)
+    wall = time.perf_counter() - start
+    sleep = session.run.cycles()[0].facts.get("sleep", {})
+    training = float(sleep.get("train_seconds", 0.0))
+    share = 1 - (sum(spent) + training) / wall
+    return Figure(
+        name="wall time outside model compute",
+        value=share,
+        goal=f"{MAX_OVERHEAD:.0%} or less",
+        is_met=share <= MAX_OVERHEAD,
+        detail=f"cycle {wall:.1f} s, engine {sum(spent):.1f} s, train() {training:.1f} s",
+    )
+
+
+def _time_calls(engine: Any) -> list[float]:
+    """Note the seconds of every engine call from here on, in the list that comes back."""
+    spent: list[float] = []
+
+    def timed(call: Callable[..., Any]) -> Callable[..., Any]:
+        def measure(*args: Any, **kwargs: Any) -> Any:
+            start = time.perf_counter()
+            try:
+                return call(*args, **kwargs)
+            finally:
+                spent.append(time.perf_counter() - start)
+
+        return measure
+
+    for name in ENGINE_CALLS:
+        setattr(engine, name, timed(getattr(engine, name)))
+    return spent
+
+
+def _draw(memory: Memory, config: Config, num_pairs: int) -> list[ConceptPair]:
+    return memory.next_batch(1, 0, num_pairs, config.wake, BASE, config.seed)
+
+
+def _dream_ours(session: Session, pairs: Sequence[ConceptPair]) -> None:
+    wake(
+        pairs,
+        generator=session.generator,
+        critic=session.critic,
+        embedder=session.embedder,
+        space=session.memory,
+        special_tokens=session.engine.special_tokens,
+        config=session.config.wake.model_copy(update={"explain": False}),
+        adapter=BASE,
+        seed=0,
+    )
+
+
+def _dream_plainly(session: Session, pairs: Sequence[ConceptPair]) -> None:
+    config, pack = session.config.wake, session.pack
+    sampling = Sampling(
+        max_new_tokens=config.max_new_tokens,
+        temperature=config.temperature,
+        top_p=config.top_p,
+        min_p=config.min_p,
+        stop_after=pack.none,
+    )
+    for pair in pairs:
+        prompt = pack.render("propose", a=pair.a.text, b=pair.b.text)
+        completions, _ = session.engine.generate([prompt], sampling=sampling, adapter=BASE, seed=0)
+        proposal = read_proposal(pair, completions[0], pack, BASE)
+        if proposal.conclusion:
+            _judge_plainly(session.engine, pack, proposal)
+
+
+def _judge_plainly(engine: Engine, pack: PromptPack, proposal: Proposal) -> list[str]:
+    """Three scores, each written out by `generate`: a digit or two, and the end."""
+    pair = proposal.pair
+    scores = []
+    for axis in pack.axes:
+        prompt = pack.render(
+            "score",
+            a=pair.a.text,
+            b=pair.b.text,
+            idea=proposal.text,
+            axes=list(pack.axes),
+            axis=axis,
+        )
+        completions, _ = engine.generate(
+            [prompt], sampling=Sampling(max_new_tokens=3), adapter=BASE, seed=0
+        )
+        scores.append(completions[0].text)
+    return scores
+
+
+def _as_idea(pair: ConceptPair) -> Proposal:
+    """Something to judge of the length of an idea: what it says does not change the work."""
+    return Proposal(
+        pair=pair,
+        text=f"{pair.a.text} and {pair.b.text}, so {pair.b.text}",
+        reasoning=f"{pair.a.text} and {pair.b.text}",
+        conclusion=pair.b.text,
+        is_none=False,
+        adapter=BASE,
+        num_prompt_tokens=0,
+        num_completion_tokens=0,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Race:
+    """Seconds of each round of both arms."""
+
+    ours: list[float]
+    plain: list[float]
+
+
+def _race(
+    ours: Callable[[], object],
+    plain: Callable[[], object],
+    num_rounds: int,
+    advance: Callable[[int], None],
+) -> Race:
+    """Alternate the arms; one round of each before the clock runs."""
+    race = Race([], [])
+    for round_number in range(num_rounds + 1):
+        for arm, seconds in ((ours, race.ours), (plain, race.plain)):
+            start = time.perf_counter()
+            arm()
+            if round_number:
+                seconds.append(time.perf_counter() - start)
+        if round_number:
+            advance(1)
+    return race
+
+
+def _ratio(name: str, race: Race, num_items: int, goal: float) -> Figure:
+    ratio = statistics.median(
+        plain / ours for ours, plain in zip(race.ours, race.plain, strict=True)
+    )
+    ours, plain = (num_items / statistics.median(arm) for arm in (race.ours, race.plain))
+    return Figure(
+        name=name,
+        value=ratio,
+        goal=f"{goal:g}x or more",
+        is_met=ratio >= goal,
+        detail=f"{ours:.1f}/s against {plain:.1f}/s, {len(race.ours)} rounds of {num_items}",
+    )

@@ -1,0 +1,283 @@
+"""The sleep/wake loop. Every stage is called here, and only here.
+
+    wake  ->  sleep  ->  evaluate  ->  promote
+    memory gains insights; the current adapter changes only when promote says so
+
+Stages return records. Run state changes only on the lines marked STATE. A run that was stopped or
+killed goes on from the stage it was in, and wake from the batch that memory still owes: calling a
+stage again repeats at most that batch, or the trainer's steps since its last checkpoint.
+"""
+
+from collections.abc import Sequence
+
+from ddl_train.errors import Interrupted
+from ddl_train.evaluate import evaluate
+from ddl_train.memory.ingest import read_sources
+from ddl_train.probes.suites import Suites, build_suites, check_leaks
+from ddl_train.promote import promote
+from ddl_train.records import (
+    BASE,
+    EvalReport,
+    Insight,
+    JsonObject,
+    Progress,
+    Promotion,
+    TrainingRow,
+)
+from ddl_train.session import Session
+from ddl_train.sleep import sleep, study
+from ddl_train.storage.night import read_rows, write_rows
+from ddl_train.training.general import read_general
+from ddl_train.wake import wake
+
+MAX_NO_LINK = 1000
+"""Pairs without a link that a night may choose its `no_link` rows from."""
+
+
+def run_cycles(session: Session, *, progress: Progress) -> None:
+    """Run every cycle that is still owed.
+
+    Raises:
+        Interrupted: the session was asked to stop; everything done so far is saved.
+    """
+    run = session.run
+    for cycle in range(run.next_cycle, session.config.num_cycles):
+        run.start_cycle(cycle)  # STATE
+
+        # wake: a batch of pairs in, verdicts out; what is admitted is a concept for the next batch
+        if run.stage(cycle) == "wake":
+            wake_stage(session, cycle, progress=progress)
+
+        # sleep: one adapter, trained from the frozen base on all that was kept so far
+        if run.stage(cycle) == "sleep":
+            sleep_stage(session, cycle, progress=progress)
+
+        # evaluate: the same items in the same order for candidate, current and base
+        if run.stage(cycle) == "evaluate":
+            evaluate_stage(session, cycle, progress=progress)
+
+        # promote: keep what was learned, or leave the current adapter as it was
+        if run.stage(cycle) == "promote":
+            promote_stage(session, cycle)
+
+
+def ingest(session: Session, sources: Sequence[str], *, cycle: int) -> int:
+    """Read sources, new or changed, into memory, and return how many concepts came of it."""
+    reading = read_sources(sources, session.config.memory)
+    added = session.memory.add_chunks(reading.chunks, cycle=cycle)  # STATE
+    check_leaks(session.config.evaluate, [one.text for one in session.memory.concepts()])
+    return added
+
+
+def wake_stage(
+    session: Session, cycle: int, *, progress: Progress, num_pairs: int | None = None
+) -> None:
+    """Dream on the pairs that this cycle still owes, batch by batch, and end the stage.
+
+    Args:
+        session: a run in hand.
+        cycle: under way.
+        progress: told of pairs and admissions.
+        num_pairs: instead of `wake.num_pairs`.
+    """
+    run, memory, config = session.run, session.memory, session.config.wake
+    ingest(session, session.config.memory.sources, cycle=cycle)
+    adapter = session.use(run.current)
+    total = num_pairs or config.num_pairs
+    with progress.stage(f"wake {cycle + 1}", total) as bar:
+        done = memory.num_dreamt(cycle)
+        admitted = len(memory.insights(cycle=cycle))
+        bar.advance(done, admitted=admitted)
+        while done < total:
+            if session.should_stop():
+                raise Interrupted
+            index, pairs = memory.pending_batch(cycle) or (memory.num_batches(cycle), None)
+            if pairs is None:
+                size = min(config.batch_size, total - done)
+                draw_seed = session.seed("draw")
+                pairs = memory.next_batch(cycle, index, size, config, adapter, draw_seed)  # STATE
+            if not pairs:
+                break  # nothing is left that this adapter has not dreamt on
+            done += len(pairs)
+            woken = wake(
+                pairs,
+                generator=session.generator,
+                critic=session.critic,
+                embedder=session.embedder,
+                space=memory,
+                special_tokens=session.engine.special_tokens,
+                config=config,
+                adapter=adapter,
+                seed=session.seed("wake", cycle, index),
+                room=_room(config.quota, done, total, admitted),
+            )
+            for role, usage in woken.usages.items():
+                run.record_usage(cycle, role, usage, len(pairs), item=f"batch {index}")  # STATE
+            admitted += len(memory.log_verdicts(cycle, index, woken.verdicts))  # STATE
+            bar.advance(len(pairs), admitted=admitted, rate=f"{admitted / done:.1%}")
+    facts = {"pairs": done, "admitted": admitted, "concepts": memory.num_concepts}
+    run.metrics({"cycle": cycle, "stage": "wake", **facts})
+    run.finish_stage(cycle, "wake", **facts)  # STATE
+
+
+def sleep_stage(session: Session, cycle: int, *, progress: Progress) -> None:
+    """Write study items, train one adapter, install it, and end the stage.
+
+    A cycle that admitted nothing new skips the night and says so; so does one whose training
+    failed. Its insights stay for the next night.
+    """
+    run, memory, config = session.run, session.memory, session.config.sleep
+    tonight, earlier = _tonight(session)
+    if not tonight:
+        reason = "nothing was admitted that the current adapter has not been trained on"
+        run.finish_stage(cycle, "sleep", skipped=reason)  # STATE
+        return
+    with progress.stage(f"study {cycle + 1}", None) as bar:
+        ids = [insight.insight_id for insight in [*tonight, *earlier]]
+        written, usage = study(
+            session.engine,
+            session.pack,
+            tonight=tonight,
+            earlier=earlier,
+            stored=memory.study_items(ids),
+            config=config,
+            progress=bar.advance,
+        )
+        memory.save_study_items(written)  # STATE
+        run.record_usage(cycle, "student", usage, len(written), item="study")  # STATE
+    with progress.stage(f"sleep {cycle + 1}", None) as bar:
+        night = sleep(
+            session.engine,
+            session.pack,
+            tonight=tonight,
+            earlier=earlier,
+            items=memory.study_items(ids, family="study"),
+            rejected=memory.rejected_pairs(cycle, MAX_NO_LINK, session.seed("no_link", cycle)),
+            general=read_general(config.general, max_characters=4 * config.max_length),
+            config=config,
+            seed=session.seed("sleep", cycle),
+            night_dir=run.night_dir(cycle),
+            start_from=None if run.current == BASE else run.adapter(run.current).path,
+            progress=bar.advance,
+            should_stop=session.should_stop,
+        )
+    run.record_usage(cycle, "trainer", night.usage, 1, item="night")  # STATE
+    write_rows(run.night_dir(cycle), night.rows)
+    facts: JsonObject = {"rows": len(night.rows), "notes": night.notes, **night.metrics}
+    if night.adapter_dir is None:
+        facts["skipped"] = night.failed_because
+    else:
+        adapter = run.add_adapter(  # STATE
+            night.adapter_dir,
+            cycle=cycle,
+            base=session.engine.name,
+            base_sha256=session.engine.base_sha256,
+            parent=None if config.method == "from_base" or run.current == BASE else run.current,
+            num_rows=len(night.rows),
+            num_insights=len(night.insight_ids),
+            insight_ids=night.insight_ids,
+        )
+        facts["candidate"] = adapter.version
+    run.metrics({"cycle": cycle, "stage": "sleep", **facts})
+    run.finish_stage(cycle, "sleep", **facts)  # STATE
+
+
+def evaluate_stage(session: Session, cycle: int, *, progress: Progress) -> None:
+    """Put the same items to candidate, current and base, keep the reports, and end the stage."""
+    run = session.run
+    candidate = candidate_of(session, cycle)
+    if candidate is not None:
+        suites = cycle_suites(session, read_rows(run.night_dir(cycle)))
+        for adapter in dict.fromkeys([candidate, run.current, BASE]):
+            if session.should_stop():
+                raise Interrupted
+            report = evaluate_adapter(session, adapter, suites, cycle=cycle, progress=progress)
+            run.save_report(report)  # STATE
+            run.record_usage(  # STATE
+                cycle, "probes", report.usage, len(report.items), item=f"probes {adapter}"
+            )
+        run.finish_stage(cycle, "evaluate", notes=suites.notes)  # STATE
+    else:
+        run.finish_stage(cycle, "evaluate")  # STATE
+
+
+def evaluate_adapter(
+    session: Session,
+    adapter: str,
+    suites: Suites,
+    *,
+    cycle: int,
+    progress: Progress,
+) -> EvalReport:
+    """Put every item to one adapter; what it has answered before is not asked again."""
+    reports = [one for one in session.run.reports() if one.adapter == adapter]
+    with progress.stage(f"evaluate {adapter[:8]}", suites.num_items) as bar:
+        return evaluate(
+            session.engine,
+            session.use(adapter),
+            suites,
+            cycle=cycle,
+            prompts=session.pack,
+            config=session.config.evaluate,
+            known=reports[-1] if reports else None,
+            progress=bar.advance,
+        )
+
+
+def promote_stage(session: Session, cycle: int) -> Promotion | None:
+    """Let the gate decide, move the current pointer if it says so, and end the cycle."""
+    run = session.run
+    candidate = candidate_of(session, cycle)
+    if candidate is None:
+        run.finish_stage(cycle, "promote")  # STATE
+        return None
+    reports = {report.adapter: report for report in run.reports(cycle)}
+    promotion = promote(
+        reports[candidate],
+        reports[run.current],
+        reports[BASE],
+        [row.promotion for row in run.promotions()],
+        session.config.promote,
+    )
+    run.metrics({"cycle": cycle, "stage": "promote", "promoted": promotion.promoted})
+    run.record_promotion(cycle, promotion)  # STATE
+    return promotion
+
+
+def candidate_of(session: Session, cycle: int) -> str | None:
+    """The adapter that the night of a cycle made; None when it made none."""
+    state = next(one for one in session.run.cycles() if one.cycle == cycle)
+    version = state.facts.get("sleep", {}).get("candidate")
+    return None if version is None else str(version)
+
+
+def cycle_suites(session: Session, rows: Sequence[TrainingRow] = ()) -> Suites:
+    """What is asked of every adapter at this point of the run; `rows` is what a night trained on."""
+    tonight, earlier = _tonight(session)
+    insights = [*tonight, *earlier]
+    ids = [insight.insight_id for insight in insights]
+    config = session.config
+    return build_suites(
+        config.evaluate,
+        tonight=tonight,
+        earlier=earlier,
+        items=session.memory.study_items(ids, family="probe"),
+        held_out=session.memory.held_out_texts(),
+        statements=[insight.conclusion for insight in insights],
+        rows=rows,
+        seed=config.seed,
+    )
+
+
+def _tonight(session: Session) -> tuple[list[Insight], list[Insight]]:
+    """Insights that the current adapter has not been trained on, and those that it has."""
+    run = session.run
+    taught = set() if run.current == BASE else run.taught(run.current)
+    insights = session.memory.insights()
+    tonight = [insight for insight in insights if insight.insight_id not in taught]
+    return tonight, [insight for insight in insights if insight.insight_id in taught]
+
+
+def _room(quota: int | None, done: int, total: int, admitted: int) -> int | None:
+    """How many of the quota a batch may still admit: it is spread evenly over the cycle."""
+    return None if quota is None else round(quota * done / total) - admitted
