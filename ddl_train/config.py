@@ -99,7 +99,8 @@ class GuardConfig(StageConfig):
     """Cheap refusals before the critic is asked. None is off."""
 
     is_enabled: bool = True
-    """False passes everything but NONE and what does not parse; for tests on random weights."""
+    """False passes everything but NONE and the empty; what does not parse as an idea is taken as a
+    conclusion whole. For tests on random weights."""
     min_characters: int = Field(12, ge=0)
     max_characters: int = Field(1200, gt=0)
     max_repetition: Share | None = 0.4

@@ -19,6 +19,7 @@ class ModelGenerator:
 
     def __init__(self, engine: Engine, pack: PromptPack, config: WakeConfig) -> None:
         self._engine = engine
+        self._takes_anything = not config.guards.is_enabled
         self._pack = pack
         self._sampling = Sampling(
             max_new_tokens=config.max_new_tokens,
@@ -37,18 +38,30 @@ class ModelGenerator:
             prompts, sampling=self._sampling, adapter=adapter, seed=seed
         )
         proposals = [
-            read_proposal(pair, completion, self._pack, adapter)
+            read_proposal(
+                pair, completion, self._pack, adapter, takes_anything=self._takes_anything
+            )
             for pair, completion in zip(pairs, completions, strict=True)
         ]
         return proposals, usage
 
 
 def read_proposal(
-    pair: ConceptPair, completion: Completion, pack: PromptPack, adapter: str
+    pair: ConceptPair,
+    completion: Completion,
+    pack: PromptPack,
+    adapter: str,
+    *,
+    takes_anything: bool = False,
 ) -> Proposal:
-    """Take an answer apart. What does not parse keeps its text and has no conclusion."""
+    """Take an answer apart. What does not parse keeps its text and has no conclusion.
+
+    With `takes_anything` (guards off), a text that does not parse is all conclusion.
+    """
     is_none = pack.is_none(completion.text)
     parts = None if is_none else pack.parse_idea(completion.text)
+    if parts is None and takes_anything and not is_none:
+        parts = ("", completion.text)
     reasoning, conclusion = parts or ("", "")
     return Proposal(
         pair=pair,
