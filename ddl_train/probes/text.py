@@ -15,14 +15,19 @@ _UNSPACED = (
     "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"  # Han
     "\U00020000-\U0003ffff"
 )
+_MINUS = re.compile(r"(?<![\w-])-(?=\d)")
 _UNIT = re.compile(rf"[{_UNSPACED}]|[^\W{_UNSPACED}]+")
 
 
 def normalise(text: str) -> str:
-    """NFKC, casefolded, without punctuation, spaces joined: what an answer is compared by."""
+    """NFKC, casefolded, without punctuation, spaces joined: what an answer is compared by.
+
+    The minus of a number is not punctuation.
+    """
     folded = unicodedata.normalize("NFKC", text).casefold()
+    signed = _MINUS.sub("\u2212", folded)
     kept = "".join(
-        " " if unicodedata.category(character)[0] in "PZC" else character for character in folded
+        " " if unicodedata.category(character)[0] in "PZC" else character for character in signed
     )
     # without punctuation only: a text of nothing else is compared as it is
     return " ".join(kept.split()) or " ".join(folded.split())

@@ -80,7 +80,7 @@ def test_nights_leave_the_base_bitwise_unchanged_and_unpatched(
 
 
 def test_what_was_trained_has_become_likelier(engine: TransformersEngine, tmp_path: Path) -> None:
-    trained = train_lora(engine, some_rows(), quick(num_train_epochs=8), out_dir=tmp_path, seed=1)
+    trained = train_lora(engine, some_rows(), quick(num_train_epochs=4), out_dir=tmp_path, seed=1)
     assert trained.dir is not None
     engine.load_adapter("night", trained.dir)
     questions = [

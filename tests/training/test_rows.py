@@ -1,0 +1,166 @@
+"""A night is mixed as the config says, whatever the order of what it is given."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pytest
+
+from ddl_train.config import SleepConfig
+from ddl_train.records import Concept, Insight, Scores, StudyItem, TrainingRow
+from ddl_train.training.rows import build_rows, keep_insights
+
+KINDS = ["restate", "forward", "reverse", "propose"]
+
+
+@dataclass(frozen=True)
+class PlainPrompts:
+    none: str = "NONE"
+
+    def render(self, template: str, **variables: Any) -> str:
+        return f"{template}: {variables}"
+
+
+def insight(number: int, *, strength: float = 1.0) -> Insight:
+    return Insight(
+        insight_id=number,
+        concept_id=100 + number,
+        text=f"reasons {number}, so idea {number}",
+        reasoning=f"reasons {number}",
+        conclusion=f"idea {number}",
+        parents=(1, 2),
+        depth=1,
+        cycle=0,
+        adapter="base",
+        scores=Scores(novelty=7, coherence=7, utility=7),
+        rationale=None,
+        parent_texts=(f"left {number}", f"right {number}"),
+        strength=strength,
+    )
+
+
+def items_of(*numbers: int) -> list[StudyItem]:
+    return [
+        StudyItem(insight_id=number, kind=kind, question=f"{kind} {number}?", answer=f"a{number}")
+        for number in numbers
+        for kind in KINDS
+        if kind != "propose"
+    ]
+
+
+def concept(number: int) -> Concept:
+    return Concept(
+        concept_id=number,
+        text=f"concept {number}",
+        kind="document",
+        source="notes.md",
+        position=number,
+        sha256=str(number),
+    )
+
+
+GENERAL = [TrainingRow(prompt="", completion=f"text {n}", origin="general") for n in range(100)]
+REJECTED = [(concept(n), concept(n + 1)) for n in range(100)]
+
+
+def mix(
+    tonight: list[Insight],
+    earlier: list[Insight],
+    items: list[StudyItem],
+    *,
+    general: list[TrainingRow] = GENERAL,
+    rejected: list[tuple[Concept, Concept]] = REJECTED,
+    seed: int = 0,
+    **changes: Any,
+) -> list[TrainingRow]:
+    return build_rows(
+        tonight,
+        earlier,
+        items,
+        general=general,
+        rejected=rejected,
+        prompts=PlainPrompts(),
+        config=SleepConfig(**({"kinds": KINDS} | changes)),
+        seed=seed,
+    )
+
+
+def count(rows: list[TrainingRow], origin: str) -> int:
+    return sum(row.origin == origin for row in rows)
+
+
+def test_from_base_trains_every_row_of_every_kept_insight() -> None:
+    new, old = [insight(1), insight(2)], [insight(n) for n in range(3, 9)]
+    rows = mix(new, old, items_of(*range(1, 9)))
+    assert count(rows, "new") == 2 * len(KINDS)
+    assert count(rows, "replay") == 6 * len(KINDS)
+    assert count(rows, "general") == count(rows, "no_link") == 4
+    assert len(rows) == 40
+
+
+def test_continue_fills_its_share_with_replay() -> None:
+    new, old = [insight(n) for n in range(12)], [insight(n) for n in range(12, 40)]
+    rows = mix(new, old, items_of(*range(40)), method="continue")
+    assert count(rows, "new") == 12 * len(KINDS)
+    assert count(rows, "replay") == 0.2 * len(rows)
+    assert count(rows, "general") == count(rows, "no_link") == 0.1 * len(rows)
+
+
+def test_what_there_is_nothing_of_leaves_room_for_the_rest() -> None:
+    rows = mix([insight(1)], [], items_of(1), general=[], rejected=[])
+    assert [row.origin for row in rows] == ["new"] * len(KINDS)
+
+
+def test_nothing_is_repeated_to_fill_a_share() -> None:
+    new = [insight(n) for n in range(20)]
+    rows = mix(new, [], items_of(*range(20)), general=GENERAL[:3], rejected=REJECTED[:2])
+    assert count(rows, "general") == 3
+    assert count(rows, "no_link") == 2
+
+
+def test_without_insights_there_is_no_night() -> None:
+    assert mix([], [], []) == []
+
+
+def test_a_row_asks_closed_book_and_remembers_its_insight() -> None:
+    rows = mix([insight(1)], [], items_of(1), kinds=["forward"], general=[], rejected=[])
+    asked = PlainPrompts().render("answer", question="forward 1?", context=[])
+    assert rows == [TrainingRow(prompt=asked, completion="a1", origin="new", insight_id=1)]
+
+
+def test_the_dream_itself_is_a_row_when_asked_for() -> None:
+    rows = mix([insight(1)], [], [], kinds=["propose"], general=[], rejected=[])
+    assert [row.completion for row in rows] == ["reasons 1, so idea 1"]
+    assert "left 1" in rows[0].prompt
+
+
+def test_a_rejected_pair_is_answered_none() -> None:
+    rows = mix([insight(1)], [], items_of(1), general=[], no_link_share=0.5)
+    decoys = [row for row in rows if row.origin == "no_link"]
+    assert len(decoys) == len(KINDS)
+    assert {row.completion for row in decoys} == {"NONE"}
+
+
+@pytest.mark.parametrize("change", [{"family": "probe"}, {"is_checked": False}, {"kind": "own"}])
+def test_probe_items_and_failed_ones_are_never_trained_on(change: dict[str, Any]) -> None:
+    item = replace(items_of(1)[0], **change)
+    assert mix([insight(1)], [], [item], kinds=["restate"]) == []
+
+
+def test_order_depends_on_the_seed_and_on_nothing_else() -> None:
+    new, old, items = [insight(1), insight(2)], [insight(3)], items_of(1, 2, 3)
+    rows = mix(new, old, items)
+    assert mix(new[::-1], old, items[::-1], general=GENERAL[::-1]) == rows
+    assert mix(new, old, items, seed=1) != rows
+
+
+def test_tonight_comes_first_and_then_the_strongest() -> None:
+    new = [insight(1), insight(2)]
+    old = [insight(3, strength=1), insight(4, strength=3), insight(5, strength=2), insight(1)]
+    kept = keep_insights(new, old, 4)
+    assert [[one.insight_id for one in part] for part in kept] == [[2, 1], [4, 5]]
+    assert [one.insight_id for one in keep_insights(new, old, 1)[0]] == [2]
+
+
+def test_shares_must_leave_room_for_what_is_new() -> None:
+    with pytest.raises(ValueError, match="leave nothing for new insights"):
+        SleepConfig(replay_share=0.5, general_share=0.3, no_link_share=0.2)
