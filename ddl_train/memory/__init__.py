@@ -1,0 +1,1 @@
+"""What is known: concepts, their vectors, the pairs drawn from them, what came of each."""

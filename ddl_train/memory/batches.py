@@ -1,0 +1,234 @@
+"""Batches of pairs: drawn, written down, and only then dreamt on.
+
+The counters of the number line and the pairs of a batch are one transaction, so after a crash the
+batch that was drawn is the batch that is dreamt on.
+"""
+
+import random
+import sqlite3
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from ddl_train.config import SamplerConfig, WakeConfig
+from ddl_train.memory.draw import Draw, Mixture, Space
+from ddl_train.memory.index import IdArray
+from ddl_train.memory.reading import (
+    latest_cycle,
+    read_pairs,
+    select_in,
+    strength_of,
+)
+from ddl_train.memory.sampler import Block, NumberLine, num_pairs
+from ddl_train.memory.vectors import Vectors
+from ddl_train.records import ConceptPair
+from ddl_train.storage.database import transaction
+
+_MAX_COUNTED = 100_000
+"""Revisits that could be taken are counted up to here; beyond, their probability is rounded up."""
+
+_REVISITABLE = """
+FROM verdicts v JOIN pairs p USING (pair_id)
+WHERE v.rejected_because IS NOT NULL AND p.adapter != :adapter
+    AND NOT EXISTS (SELECT 1 FROM pairs q WHERE q.pair_number = p.pair_number
+        AND (q.adapter = :adapter OR q.pair_id > p.pair_id))
+    AND NOT EXISTS (SELECT 1 FROM pairs q JOIN verdicts w USING (pair_id)
+        WHERE q.pair_number = p.pair_number AND w.rejected_because IS NULL)
+"""
+
+
+def open_block(connection: sqlite3.Connection, first_concept: int, last_concept: int) -> None:
+    """Add the pairs of new concepts to the number line, inside the caller's transaction."""
+    connection.execute(
+        "INSERT INTO blocks (first_concept, last_concept) VALUES (?, ?)",
+        (first_concept, last_concept),
+    )
+
+
+def last_concept_id(connection: sqlite3.Connection) -> int:
+    """The highest id ever given, also if that concept has been forgotten."""
+    row = connection.execute("SELECT coalesce(max(last_concept), 0) FROM blocks").fetchone()
+    return int(row[0])
+
+
+def active_ids(connection: sqlite3.Connection) -> IdArray:
+    """Concepts that may be drawn: insights, and pieces that their sources still hold."""
+    rows = connection.execute(
+        "SELECT concept_id FROM concepts c WHERE kind = 'insight' OR EXISTS ("
+        "SELECT 1 FROM pieces p JOIN sources s USING (source) "
+        "WHERE p.sha256 = c.sha256 AND NOT s.is_held_out) ORDER BY concept_id"
+    )
+    return np.array([row[0] for row in rows], dtype=np.int64)
+
+
+def draw_batch(
+    connection: sqlite3.Connection,
+    vectors: Vectors | None,
+    active: Callable[[], IdArray],
+    *,
+    cycle: int,
+    batch_index: int,
+    size: int,
+    config: WakeConfig,
+    adapter: str,
+    seed: int,
+) -> list[ConceptPair]:
+    """The pairs of a batch: as they were drawn, or drawn and written down now."""
+    stored = read_pairs(connection, cycle=cycle, batch_index=batch_index)
+    is_for_another = any(drawn_for != adapter for _, drawn_for, _ in stored)
+    if stored and (not is_for_another or _is_dreamt(connection, cycle, batch_index)):
+        return [pair for _, _, pair in stored]
+    rng = random.Random(f"{seed}/{cycle}/{batch_index}")
+    with transaction(connection):
+        # Drawn for an adapter that is not current any more, and never dreamt on: drawn anew.
+        connection.executemany(
+            "DELETE FROM pairs WHERE pair_id = ?", [(pair_id,) for pair_id, _, _ in stored]
+        )
+        line, block_ids = _number_line(connection, seed)
+        space = read_space(connection, active(), config.sampler)
+        revisits = _draw_revisits(connection, space, size, config.revisit_share, adapter, rng)
+        mixture = Mixture(config.sampler, space, line, vectors, rng)
+        draws = mixture.draw(
+            size - len(revisits), lambda numbers: _never_drawn(connection, numbers)
+        )
+        connection.executemany(
+            "UPDATE blocks SET counter = ? WHERE block_id = ?",
+            [(b.counter, number) for b, number in zip(line.blocks, block_ids, strict=True)],
+        )
+        connection.executemany(
+            "INSERT INTO pairs (cycle, batch_index, position, pair_number, a_id, b_id, sampler, "
+            "probability, is_revisit, adapter) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            [
+                (
+                    cycle,
+                    batch_index,
+                    position,
+                    draw.number,
+                    *draw.ids,
+                    draw.sampler,
+                    draw.probability,
+                    draw.is_revisit,
+                    adapter,
+                )
+                for position, draw in enumerate(draws + revisits)
+            ],
+        )
+    stored = read_pairs(connection, cycle=cycle, batch_index=batch_index)
+    return [pair for _, _, pair in stored]
+
+
+def read_space(connection: sqlite3.Connection, ids: IdArray, config: SamplerConfig) -> Space:
+    """What the samplers of a config need to know of the concepts `ids`, and no more."""
+    place = {int(concept_id): row for row, concept_id in enumerate(ids)}
+    strengths = np.ones(len(ids), dtype=np.float32)
+    sources = np.zeros(len(ids), dtype=np.int64)
+    is_insight = np.zeros(len(ids), dtype=bool)
+    parents = {}
+    if config.strength or config.insight or config.near_other_source:
+        now = latest_cycle(connection)
+        for concept_id, a, b, num_children, last_cycle in _family(connection):
+            if (row := place.get(concept_id)) is not None:
+                strengths[row] = strength_of(num_children, now - last_cycle)
+                is_insight[row] = True
+                parents[concept_id] = (a, b)
+    if config.near_other_source:
+        numbers: dict[str, int] = {}
+        for concept_id, source in connection.execute("SELECT concept_id, source FROM concepts"):
+            if (row := place.get(concept_id)) is not None:
+                is_own = is_insight[row]
+                sources[row] = -concept_id if is_own else numbers.setdefault(source, len(numbers))
+    return Space(
+        ids=ids, strengths=strengths, sources=sources, is_insight=is_insight, parents=parents
+    )
+
+
+def _family(connection: sqlite3.Connection) -> list[tuple[int, int, int, int, int]]:
+    """Each insight's concept, its parents, its number of children and when it was last used."""
+    children: dict[int, tuple[int, int]] = {}
+    rows = connection.execute(
+        "SELECT concept_id, parent_a, parent_b, cycle FROM insights ORDER BY insight_id"
+    ).fetchall()
+    for row in rows:
+        for parent in (row["parent_a"], row["parent_b"]):
+            count, last = children.get(parent, (0, -1))
+            children[parent] = (count + 1, max(last, row["cycle"]))
+    return [
+        (
+            row["concept_id"],
+            row["parent_a"],
+            row["parent_b"],
+            children.get(row["concept_id"], (0, -1))[0],
+            max(row["cycle"], children.get(row["concept_id"], (0, -1))[1]),
+        )
+        for row in rows
+    ]
+
+
+def _number_line(connection: sqlite3.Connection, seed: int) -> tuple[NumberLine, list[int]]:
+    """The blocks that are not used up; a block gets its key from the seed that first draws."""
+    connection.execute(
+        "UPDATE blocks SET key = ? || '/' || block_id WHERE key IS NULL", (str(seed),)
+    )
+    blocks, block_ids = [], []
+    for row in connection.execute("SELECT * FROM blocks ORDER BY first_concept"):
+        first = num_pairs(row["first_concept"] - 1)
+        num = num_pairs(row["last_concept"]) - first
+        if row["counter"] < num:
+            block = Block(first=first, num=num, key=row["key"], counter=row["counter"])
+            blocks.append(block)
+            block_ids.append(int(row["block_id"]))
+    return NumberLine(blocks), block_ids
+
+
+def _draw_revisits(
+    connection: sqlite3.Connection,
+    space: Space,
+    size: int,
+    share: float,
+    adapter: str,
+    rng: random.Random,
+) -> list[Draw]:
+    """Pairs that an earlier adapter rejected and this one has not dreamt on."""
+    wanted = int(size * share + rng.random())
+    values = {"adapter": adapter, "limit": _MAX_COUNTED}
+    count, low, high = connection.execute(
+        "SELECT count(*), min(pair_id), max(pair_id) FROM "
+        f"(SELECT p.pair_id {_REVISITABLE} LIMIT :limit)",
+        values,
+    ).fetchone()
+    if not count or not wanted:
+        return []
+    if count == _MAX_COUNTED:
+        high = connection.execute("SELECT max(pair_id) FROM pairs").fetchone()[0]
+    found: dict[int, Draw] = {}
+    for _ in range(4 * wanted):
+        start = low + int(rng.random() * (high - low + 1))
+        row = connection.execute(
+            f"SELECT p.* {_REVISITABLE} AND p.pair_id >= :start ORDER BY p.pair_id LIMIT 1",
+            values | {"start": start},
+        ).fetchone()
+        if row is not None and space.holds((row["a_id"], row["b_id"])):
+            found[row["pair_number"]] = Draw(
+                number=row["pair_number"],
+                ids=(row["a_id"], row["b_id"]),
+                sampler="revisit",
+                probability=1 / count,
+                is_revisit=True,
+            )
+        if len(found) >= wanted:
+            break
+    return list(found.values())
+
+
+def _never_drawn(connection: sqlite3.Connection, numbers: Sequence[int]) -> set[int]:
+    select = "SELECT pair_number FROM pairs WHERE pair_number IN "
+    drawn = {row["pair_number"] for row in select_in(connection, select, numbers)}
+    return set(numbers) - drawn
+
+
+def _is_dreamt(connection: sqlite3.Connection, cycle: int, batch_index: int) -> bool:
+    found = connection.execute(
+        "SELECT 1 FROM verdicts JOIN pairs USING (pair_id) WHERE cycle = ? AND batch_index = ?",
+        (cycle, batch_index),
+    ).fetchone()
+    return found is not None

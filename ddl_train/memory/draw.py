@@ -1,0 +1,286 @@
+"""Which pairs are dreamt on next: a mixture of samplers over what memory holds.
+
+    uniform            every pair alike, each once, through the number line of `sampler.py`
+    distance_band      pairs whose cosine lies in a band
+    near_other_source  a concept and one of its nearest neighbours from another source
+    strength           both concepts by strength
+    insight            an insight and a near neighbour of it that is not its parent
+    revisit            a pair that an earlier, different adapter rejected (a share of the batch)
+
+A pair is dreamt on once; only `revisit` draws one again, and only for an adapter that has not
+dreamt on it. A sampler that finds nothing new leaves its place to `uniform`. A draw depends only
+on the seed, the cycle, the batch and what is stored.
+
+The probability kept with a pair is its chance in one draw of the mixture as the batch began: the
+sum over samplers of share x chance. It is exact for uniform (over the numbers not yet visited),
+strength and the neighbour samplers (both directions counted); for distance_band the size of the
+band is estimated from the pairs tried. Approximate in that pairs already dreamt on, stale or
+forgotten are drawn again rather than left out of the sums, which makes every figure slightly too
+small. For revisits it is one over the number of pairs that could have been taken.
+"""
+
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ddl_train.config import SamplerConfig
+from ddl_train.memory.index import IdArray
+from ddl_train.memory.sampler import NumberLine, num_pairs, pair_ids, pair_number
+from ddl_train.memory.vectors import Vectors
+from ddl_train.records import FloatArray
+
+_MAX_ROUNDS = 8
+_TRIES_PER_PAIR = 4
+_FEWEST_TRIES = 256
+
+Ids = tuple[int, int]
+NumberArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Space:
+    """What the samplers may draw from: the concepts that are neither stale nor forgotten."""
+
+    ids: IdArray
+    """Ascending."""
+    strengths: FloatArray
+    """Weight of each."""
+    sources: IdArray
+    """Number of the source of each; every insight is a source of its own."""
+    is_insight: NDArray[np.bool_]
+    parents: dict[int, Ids]
+    """Of each insight's concept."""
+
+    def place(self, ids: IdArray) -> IdArray:
+        """Positions of ids; -1 for what may not be drawn."""
+        if len(self.ids) == 0:
+            return np.full(len(ids), -1)
+        rows = np.minimum(np.searchsorted(self.ids, ids), len(self.ids) - 1)
+        return np.where(self.ids[rows] == ids, rows, -1)
+
+    def holds(self, pair: Ids) -> bool:
+        return bool(np.all(self.place(np.array(pair)) >= 0))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Draw:
+    """One pair as it was drawn."""
+
+    number: int
+    ids: Ids
+    """In the order in which they are shown."""
+    sampler: str
+    probability: float
+    is_revisit: bool = False
+
+
+class Mixture:
+    """The samplers of one batch."""
+
+    def __init__(
+        self,
+        config: SamplerConfig,
+        space: Space,
+        line: NumberLine,
+        vectors: Vectors | None,
+        rng: random.Random,
+    ) -> None:
+        self._config = config
+        self._space = space
+        self._line = line
+        self._vectors = vectors
+        self._rng = rng
+        self._line_left = line.num_left
+        self._line_counters = [block.counter for block in line.blocks]
+        self._band_share = 1.0
+        self._cumulated = np.cumsum(space.strengths, dtype=np.float64)
+        self._insights = space.ids[space.is_insight]
+        self.shares = self._usable_shares()
+        """Sampler -> share; what cannot work on this memory has left its share to uniform."""
+
+    def draw(self, count: int, is_new: Callable[[Sequence[int]], set[int]]) -> list[Draw]:
+        """Up to `count` different pairs; fewer when there are no more.
+
+        Args:
+            count: pairs wanted.
+            is_new: of some pair numbers, those that were never drawn.
+        """
+        if len(self._space.ids) < 2:
+            return []
+        found: dict[int, tuple[Ids, str]] = {}
+        for name, wanted in self._choose_samplers(count).items():
+            enough = len(found) + wanted
+            for _ in range(_MAX_ROUNDS):
+                if len(found) < enough:
+                    drawn = self._candidates(name, enough - len(found))
+                    self._keep(drawn, name, found, is_new)
+        self._keep_uniform(count, found, is_new)
+        chosen = list(found.items())
+        probabilities = self._probabilities([ids for _, (ids, _) in chosen])
+        return [
+            Draw(
+                number=number,
+                ids=ids if self._rng.random() < 0.5 else (ids[1], ids[0]),
+                sampler=name,
+                probability=float(probability),
+            )
+            for (number, (ids, name)), probability in zip(chosen, probabilities, strict=True)
+        ]
+
+    def _usable_shares(self) -> dict[str, float]:
+        config = self._config
+        shares = {
+            "uniform": config.uniform,
+            "distance_band": config.distance_band,
+            "near_other_source": config.near_other_source,
+            "strength": config.strength,
+            "insight": config.insight,
+        }
+        total = sum(shares.values())
+        shares = {name: share / total for name, share in shares.items()}
+        has_vectors = self._vectors is not None and len(self._vectors) >= 2
+        for name in ("distance_band", "near_other_source", "insight"):
+            if not has_vectors or (name == "insight" and len(self._insights) == 0):
+                shares["uniform"] += shares[name]
+                shares[name] = 0.0
+        return shares
+
+    def _choose_samplers(self, count: int) -> dict[str, int]:
+        """How many pairs each sampler but uniform is asked for; the rest is uniform's."""
+        names = list(self.shares)
+        chosen = self._rng.choices(names, weights=[self.shares[n] for n in names], k=count)
+        return {name: chosen.count(name) for name in names if name != "uniform" and name in chosen}
+
+    def _keep(
+        self,
+        drawn: Sequence[Ids],
+        name: str,
+        found: dict[int, tuple[Ids, str]],
+        is_new: Callable[[Sequence[int]], set[int]],
+    ) -> None:
+        numbers = {pair_number(a, b): (a, b) for a, b in drawn if a != b}
+        new = is_new(list(numbers))
+        for number, ids in numbers.items():
+            if number in new and number not in found and self._space.holds(ids):
+                found[number] = (ids, name)
+
+    def _keep_uniform(
+        self,
+        count: int,
+        found: dict[int, tuple[Ids, str]],
+        is_new: Callable[[Sequence[int]], set[int]],
+    ) -> None:
+        while len(found) < count:
+            number = self._line.take(self._rng.random())
+            if number is None:
+                return
+            self._keep([pair_ids(number)], "uniform", found, is_new)
+
+    def _candidates(self, name: str, count: int) -> list[Ids]:
+        if name == "strength":
+            return [self._two_by_strength() for _ in range(count)]
+        if name == "distance_band":
+            return self._in_band(count)
+        first = self._insights if name == "insight" else self._space.ids
+        starts = [int(first[int(self._rng.random() * len(first))]) for _ in range(count)]
+        lists = self._neighbour_lists(np.unique(starts), name)
+        pairs = []
+        for start in starts:
+            if near := lists[start]:
+                pairs.append((start, near[int(self._rng.random() * len(near))]))
+        return pairs
+
+    def _two_by_strength(self) -> Ids:
+        total = self._cumulated[-1]
+        last = len(self._cumulated) - 1
+        places = [
+            min(int(np.searchsorted(self._cumulated, self._rng.random() * total, "right")), last)
+            for _ in range(2)
+        ]
+        return int(self._space.ids[places[0]]), int(self._space.ids[places[1]])
+
+    def _in_band(self, count: int) -> list[Ids]:
+        assert self._vectors is not None
+        ids = self._space.ids
+        tries = max(_FEWEST_TRIES, _TRIES_PER_PAIR * count)
+        places = [int(self._rng.random() * len(ids)) for _ in range(2 * tries)]
+        a, b = ids[places[:tries]], ids[places[tries:]]
+        a, b = a[a != b], b[a != b]
+        if len(a) == 0:
+            return []
+        cosines = self._vectors.cosines(a, b)
+        is_in = (cosines >= self._config.band_low) & (cosines <= self._config.band_high)
+        self._band_share = max(float(is_in.mean()), 1 / len(a))
+        return [(int(x), int(y)) for x, y in zip(a[is_in][:count], b[is_in][:count], strict=True)]
+
+    def _neighbour_lists(self, ids: IdArray, name: str) -> dict[int, list[int]]:
+        """For each concept the partners from which a neighbour sampler takes one."""
+        assert self._vectors is not None
+        near, _ = self._vectors.neighbours(ids, self._config.num_neighbours + 1)
+        lists = {}
+        for concept_id, row in zip(ids.tolist(), near, strict=True):
+            others = row[row != concept_id]
+            places = self._space.place(others)
+            others, places = others[places >= 0], places[places >= 0]
+            if name == "near_other_source":
+                own = self._space.sources[self._space.place(np.array([concept_id]))[0]]
+                others = others[self._space.sources[places] != own]
+            kept = others.tolist()
+            if name == "insight":
+                kept = [other for other in kept if other not in self._space.parents[concept_id]]
+            lists[concept_id] = kept
+        return lists
+
+    def _probabilities(self, pairs: Sequence[Ids]) -> NumberArray:
+        total = np.zeros(len(pairs))
+        if not pairs:
+            return total
+        chances: dict[str, Callable[[Sequence[Ids]], NumberArray]] = {
+            "uniform": self._chance_uniform,
+            "distance_band": self._chance_in_band,
+            "near_other_source": lambda p: self._chance_near(p, "near_other_source"),
+            "strength": self._chance_by_strength,
+            "insight": lambda p: self._chance_near(p, "insight"),
+        }
+        for name, share in self.shares.items():
+            if share > 0:
+                total += share * chances[name](pairs)
+        return total
+
+    def _chance_uniform(self, pairs: Sequence[Ids]) -> NumberArray:
+        if not self._line_left:
+            return np.zeros(len(pairs))
+        ahead = []
+        for a, b in pairs:
+            place, index = self._line.visit_of(pair_number(a, b))
+            ahead.append(place >= 0 and index >= self._line_counters[place])
+        return np.array(ahead) / self._line_left
+
+    def _chance_in_band(self, pairs: Sequence[Ids]) -> NumberArray:
+        assert self._vectors is not None
+        a, b = np.array(pairs).T
+        cosines = self._vectors.cosines(a, b)
+        is_in = (cosines >= self._config.band_low) & (cosines <= self._config.band_high)
+        size = max(self._band_share * num_pairs(len(self._space.ids)), 1.0)
+        return is_in / size
+
+    def _chance_by_strength(self, pairs: Sequence[Ids]) -> NumberArray:
+        weights = self._space.strengths[self._space.place(np.array(pairs))].astype(np.float64)
+        total = float(self._cumulated[-1])
+        same = float(np.sum(self._space.strengths.astype(np.float64) ** 2)) / total**2
+        return 2 * weights[:, 0] * weights[:, 1] / total**2 / max(1 - same, 1e-12)
+
+    def _chance_near(self, pairs: Sequence[Ids], name: str) -> NumberArray:
+        starts = self._insights if name == "insight" else self._space.ids
+        ids = np.unique(np.array(pairs))
+        lists = self._neighbour_lists(ids[np.isin(ids, starts)], name)
+        chances = np.zeros(len(pairs))
+        for row, pair in enumerate(pairs):
+            for start, other in (pair, pair[::-1]):
+                near = lists.get(start, [])
+                if other in near:
+                    chances[row] += 1 / len(near) / len(starts)
+        return chances

@@ -1,0 +1,165 @@
+"""Sources as the user names them -> chunks for memory.
+
+A source is a file, a folder (read through, hidden names left out), a glob, or a directory that
+`datasets` saved. What is named by itself must be readable and hold text. In a folder or a glob,
+files of an unknown kind and files without text are passed over and counted; a file that ought to
+be text and is not (binary, not UTF-8, not to be opened) is an error there too, because leaving it
+out in silence would lose something. Links to folders are not followed.
+"""
+
+import glob
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ddl_train.config import MemoryConfig
+from ddl_train.errors import SourceError
+from ddl_train.memory.markdown import markdown_blocks
+from ddl_train.memory.readers import (
+    SUFFIXES,
+    Document,
+    check_regular,
+    is_dataset,
+    read_documents,
+)
+from ddl_train.memory.sources import check_enough
+from ddl_train.memory.split import Splitter, plain_blocks
+from ddl_train.memory.text import text_sha256
+from ddl_train.records import Chunk
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reading:
+    """What was read. Iterates over the chunks."""
+
+    chunks: tuple[Chunk, ...]
+    num_documents: int
+    """Documents with text, copies and unchanged ones included."""
+    num_unchanged: int
+    """Documents that memory has as they are; they have no chunks here."""
+    num_duplicate_documents: int
+    """Documents whose text another one of this reading has."""
+    num_duplicate_chunks: int
+    """Pieces whose normalised text stood before; memory keeps one."""
+    skipped: tuple[str, ...]
+    """Files passed over, each with why."""
+
+    def __iter__(self) -> Iterator[Chunk]:
+        return iter(self.chunks)
+
+    def __len__(self) -> int:
+        return len(self.chunks)
+
+
+def read_sources(
+    sources: Sequence[str],
+    config: MemoryConfig,
+    *,
+    known: Mapping[str, str] | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> Reading:
+    """Read sources and cut them into pieces.
+
+    Args:
+        sources: files, folders, globs, dataset directories.
+        config: how to cut, and which column holds the text.
+        known: source -> hash of what memory has (`Memory.known_sources`); what has not changed is
+            read but not cut.
+        progress: called with the number of files done.
+
+    Raises:
+        SourceError: a source is missing, unreadable, not text or empty, or all of them together
+            give fewer than two pieces.
+    """
+    known = known or {}
+    splitter = Splitter(config)
+    chunks: list[Chunk] = []
+    skipped: list[str] = []
+    seen_documents: set[str] = set()
+    num_documents = num_unchanged = num_copies = 0
+    for path, is_named in _files(sources, skipped):
+        num_before = num_documents
+        for document in read_documents(path, column=config.text_column):
+            num_documents += 1
+            num_copies += document.sha256 in seen_documents
+            seen_documents.add(document.sha256)
+            if known.get(document.source) == document.sha256:
+                num_unchanged += 1
+            else:
+                chunks += _cut(document, splitter)
+        if num_documents == num_before:
+            if is_named:
+                raise SourceError(f"{path}: holds no text")
+            skipped.append(f"{path}: holds no text")
+        if progress:
+            progress(1)
+    num_distinct = len({text_sha256(chunk.text) for chunk in chunks})
+    if not known:
+        check_enough(num_distinct)
+    return Reading(
+        chunks=tuple(chunks),
+        num_documents=num_documents,
+        num_unchanged=num_unchanged,
+        num_duplicate_documents=num_copies,
+        num_duplicate_chunks=len(chunks) - num_distinct,
+        skipped=tuple(skipped),
+    )
+
+
+def _cut(document: Document, splitter: Splitter) -> list[Chunk]:
+    is_markdown = document.form == "markdown"
+    blocks = markdown_blocks(document.text) if is_markdown else plain_blocks(document.text)
+    sha256 = document.sha256
+    return [
+        Chunk(text=text, source=document.source, position=position, source_sha256=sha256)
+        for position, text in enumerate(splitter.split(blocks))
+    ]
+
+
+def _files(sources: Sequence[str], skipped: list[str]) -> Iterator[tuple[Path, bool]]:
+    """Files in a stable order, each once, and whether it was named by itself."""
+    seen: set[str] = set()
+    for source in sources:
+        for path, is_named in _expand(source, skipped):
+            if os.fspath(path) not in seen:
+                seen.add(os.fspath(path))
+                yield path, is_named
+
+
+def _expand(source: str, skipped: list[str]) -> Iterator[tuple[Path, bool]]:
+    path = Path(source)
+    if not os.path.lexists(path) and glob.has_magic(source):
+        found = sorted(glob.glob(source, recursive=True))  # noqa: PTH207 - absolute patterns
+        if not found:
+            raise SourceError(f"{source}: no file matches")
+        for name in found:
+            yield from _in_folder(Path(name), skipped)
+    elif path.is_dir():
+        yield from _in_folder(path, skipped)
+    else:
+        check_regular(path)
+        yield path, True
+
+
+def _in_folder(path: Path, skipped: list[str]) -> Iterator[tuple[Path, bool]]:
+    """What a folder or the match of a glob gives."""
+    if is_dataset(path):
+        yield path, False
+    elif path.is_dir():
+        try:
+            inside = sorted(path.iterdir())
+        except OSError as error:
+            raise SourceError(f"{path}: cannot be read ({error.strerror})") from None
+        for inner in inside:
+            if inner.name.startswith("."):
+                continue
+            if inner.is_dir() and inner.is_symlink():
+                skipped.append(f"{inner}: links to folders are not followed")
+            else:
+                yield from _in_folder(inner, skipped)
+    elif path.suffix.lower() in SUFFIXES:
+        check_regular(path)
+        yield path, False
+    else:
+        skipped.append(f"{path}: files of this kind are not read")

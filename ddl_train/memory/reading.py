@@ -1,0 +1,237 @@
+"""Rows of the database as records. Reads only."""
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from ddl_train.records import (
+    Concept,
+    ConceptPair,
+    Insight,
+    Proposal,
+    Scores,
+    StudyItem,
+    Verdict,
+)
+
+STRENGTH_HALF_LIFE = 4.0
+"""Cycles after which an insight that nobody builds upon has half its strength."""
+
+_MAX_PARAMETERS = 500
+
+_CONCEPT = """
+SELECT c.*,
+    CASE WHEN c.kind = 'document' THEN 0 ELSE
+        (SELECT count(*) FROM insights WHERE parent_a = c.concept_id)
+        + (SELECT count(*) FROM insights WHERE parent_b = c.concept_id) END AS num_children,
+    CASE WHEN c.kind = 'document' THEN c.cycle ELSE max(c.cycle,
+        coalesce((SELECT max(cycle) FROM insights WHERE parent_a = c.concept_id), -1),
+        coalesce((SELECT max(cycle) FROM insights WHERE parent_b = c.concept_id), -1)
+    ) END AS last_cycle
+FROM concepts c
+"""
+
+_VERDICT = """
+SELECT pairs.*, proposals.text, proposals.reasoning, proposals.conclusion, proposals.is_none,
+    proposals.adapter AS dreamer, proposals.num_prompt_tokens, proposals.num_completion_tokens,
+    novelty, coherence, utility, support, disagreement, rejected_because, rationale
+FROM verdicts JOIN proposals USING (pair_id) JOIN pairs USING (pair_id)
+"""
+
+_INSIGHT = """
+SELECT insights.*, proposals.text, proposals.reasoning, proposals.conclusion, proposals.adapter,
+    novelty, coherence, utility, support, disagreement, rationale,
+    c.depth, a.text AS a_text, b.text AS b_text
+FROM insights JOIN proposals USING (pair_id) JOIN verdicts USING (pair_id)
+    JOIN concepts c ON c.concept_id = insights.concept_id
+    JOIN concepts a ON a.concept_id = parent_a
+    JOIN concepts b ON b.concept_id = parent_b
+"""
+
+
+def strength_of(num_children: int, age: int) -> float:
+    """Strength of an insight: it grows with what rests on it and fades with time.
+
+    (1 + num_children) x 0.5 ** (age / STRENGTH_HALF_LIFE), where `age` counts the cycles since it
+    was admitted or last built upon. Derived, never stored. A document's strength is 1.
+    """
+    return float((1 + num_children) * 0.5 ** (max(age, 0) / STRENGTH_HALF_LIFE))
+
+
+def latest_cycle(connection: sqlite3.Connection) -> int:
+    """The last cycle in which a pair was drawn; -1 before the first."""
+    return int(connection.execute("SELECT coalesce(max(cycle), -1) FROM pairs").fetchone()[0])
+
+
+def read_concepts(connection: sqlite3.Connection, ids: Iterable[int]) -> dict[int, Concept]:
+    """Concepts by id; ids that memory does not hold are left out."""
+    now = latest_cycle(connection)
+    return {
+        row["concept_id"]: _concept(row, now)
+        for row in select_in(connection, _CONCEPT + "WHERE c.concept_id IN ", sorted(set(ids)))
+    }
+
+
+def all_concepts(connection: sqlite3.Connection) -> list[Concept]:
+    now = latest_cycle(connection)
+    rows = connection.execute(_CONCEPT + "ORDER BY c.concept_id")
+    return [_concept(row, now) for row in rows]
+
+
+def read_insights(
+    connection: sqlite3.Connection, *, cycle: int | None, ids: Sequence[int] | None
+) -> list[Insight]:
+    """Insights in order of id: of one cycle, of a list, or all."""
+    if ids is not None:
+        rows = list(select_in(connection, _INSIGHT + "WHERE insight_id IN ", sorted(set(ids))))
+    elif cycle is not None:
+        rows = connection.execute(
+            _INSIGHT + "WHERE insights.cycle = ? ORDER BY insight_id", (cycle,)
+        ).fetchall()
+    else:
+        rows = connection.execute(_INSIGHT + "ORDER BY insight_id").fetchall()
+    concepts = read_concepts(connection, [row["concept_id"] for row in rows])
+    found = [_insight(row, concepts[row["concept_id"]].strength) for row in rows]
+    return sorted(found, key=lambda insight: insight.insight_id)
+
+
+def read_pairs(
+    connection: sqlite3.Connection, *, cycle: int, batch_index: int
+) -> list[tuple[int, str, ConceptPair]]:
+    """The pairs of a batch in order, each with its row id and the adapter it was drawn for."""
+    rows = connection.execute(
+        "SELECT * FROM pairs WHERE cycle = ? AND batch_index = ? ORDER BY position",
+        (cycle, batch_index),
+    ).fetchall()
+    concepts = read_concepts(connection, pair_members(rows))
+    return [(row["pair_id"], row["adapter"], _pair(row, concepts)) for row in rows]
+
+
+def read_verdicts(
+    connection: sqlite3.Connection,
+    *,
+    cycle: int | None,
+    is_admitted: bool | None,
+    limit: int | None,
+) -> list[Verdict]:
+    """Verdicts in the order they were given, the latest `limit` of them."""
+    rows = connection.execute(
+        _VERDICT + "WHERE (?1 IS NULL OR pairs.cycle = ?1) "
+        "AND (?2 IS NULL OR (rejected_because IS NULL) = ?2) "
+        "ORDER BY pairs.pair_id DESC LIMIT ?3",
+        (cycle, is_admitted, -1 if limit is None else limit),
+    ).fetchall()
+    concepts = read_concepts(connection, pair_members(rows))
+    return [_verdict(row, _pair(row, concepts)) for row in reversed(rows)]
+
+
+def read_study_items(
+    connection: sqlite3.Connection, insight_ids: Sequence[int] | None, family: str | None
+) -> list[StudyItem]:
+    select = "SELECT * FROM study_items "
+    if insight_ids is None:
+        rows = connection.execute(select).fetchall()
+    else:
+        rows = list(select_in(connection, select + "WHERE insight_id IN ", insight_ids))
+    return [
+        StudyItem(
+            insight_id=row["insight_id"],
+            kind=row["kind"],
+            question=row["question"],
+            answer=row["answer"],
+            family=row["family"],
+            is_checked=bool(row["is_checked"]),
+        )
+        for row in sorted(rows, key=lambda row: (row["insight_id"], row["item_id"]))
+        if family is None or row["family"] == family
+    ]
+
+
+def select_in(
+    connection: sqlite3.Connection, select: str, values: Sequence[Any]
+) -> Iterator[sqlite3.Row]:
+    """Rows of a select that ends in `IN `, asked in slices."""
+    for start in range(0, len(values), _MAX_PARAMETERS):
+        part = values[start : start + _MAX_PARAMETERS]
+        marks = ",".join("?" * len(part))
+        yield from connection.execute(f"{select}({marks})", tuple(part)).fetchall()
+
+
+def _concept(row: sqlite3.Row, now: int) -> Concept:
+    is_document = row["kind"] == "document"
+    return Concept(
+        concept_id=row["concept_id"],
+        text=row["text"],
+        kind=row["kind"],
+        source=row["source"],
+        position=row["position"],
+        sha256=row["sha256"],
+        depth=row["depth"],
+        strength=1.0 if is_document else strength_of(row["num_children"], now - row["last_cycle"]),
+        cycle=row["cycle"],
+    )
+
+
+def _pair(row: sqlite3.Row, concepts: dict[int, Concept]) -> ConceptPair:
+    return ConceptPair(
+        pair_number=row["pair_number"],
+        a=concepts[row["a_id"]],
+        b=concepts[row["b_id"]],
+        sampler=row["sampler"],
+        probability=row["probability"],
+        is_revisit=bool(row["is_revisit"]),
+    )
+
+
+def _verdict(row: sqlite3.Row, pair: ConceptPair) -> Verdict:
+    return Verdict(
+        proposal=Proposal(
+            pair=pair,
+            text=row["text"],
+            reasoning=row["reasoning"],
+            conclusion=row["conclusion"],
+            is_none=bool(row["is_none"]),
+            adapter=row["dreamer"],
+            num_prompt_tokens=row["num_prompt_tokens"],
+            num_completion_tokens=row["num_completion_tokens"],
+        ),
+        scores=_scores(row),
+        rejected_because=row["rejected_because"],
+        rationale=row["rationale"],
+    )
+
+
+def _scores(row: sqlite3.Row) -> Scores | None:
+    if row["novelty"] is None:
+        return None
+    return Scores(
+        novelty=row["novelty"],
+        coherence=row["coherence"],
+        utility=row["utility"],
+        support=row["support"],
+        disagreement=row["disagreement"],
+    )
+
+
+def _insight(row: sqlite3.Row, strength: float) -> Insight:
+    scores = _scores(row)
+    assert scores is not None
+    return Insight(
+        insight_id=row["insight_id"],
+        concept_id=row["concept_id"],
+        text=row["text"],
+        reasoning=row["reasoning"],
+        conclusion=row["conclusion"],
+        parents=(row["parent_a"], row["parent_b"]),
+        depth=row["depth"],
+        cycle=row["cycle"],
+        adapter=row["adapter"],
+        scores=scores,
+        rationale=row["rationale"],
+        parent_texts=(row["a_text"], row["b_text"]),
+        strength=strength,
+    )
+
+
+def pair_members(rows: Sequence[sqlite3.Row]) -> list[int]:
+    return [concept_id for row in rows for concept_id in (row["a_id"], row["b_id"])]

@@ -1,0 +1,135 @@
+"""Documents cut into pieces: sentences, or chunks at natural bounds.
+
+Chunks are cut by semchunk, which knows paragraphs, sentences and clauses of scripts with spaces;
+where there are none, sentence ends are made visible to it first. Sentences are found by their
+terminators (also those of Chinese, Japanese, Hindi, Arabic) with a short list of abbreviations;
+Thai and Lao have no terminators, so there a line is a sentence. Lines that a text file was wrapped
+into are joined again; lines that are list items are not.
+"""
+
+import re
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Literal
+
+from semchunk.semchunk import chunk
+
+from ddl_train.config import MemoryConfig
+from ddl_train.memory.text import NO_SPACES, count_tokens
+
+BlockKind = Literal["text", "heading", "code"]
+
+_MARK = "\n\x00"
+"""Stands after a sentence of a script without spaces while semchunk works. No source has NUL."""
+
+_WIDE_END = re.compile(
+    rf"([。！？｡][」』）】”’]*)(?=[^\s」』）】”’])|(?<=[{NO_SPACES}])([.!?])(?=[{NO_SPACES}])"
+)
+_SENTENCE_END = re.compile(
+    r"(?:(?<=[.!?…।؟۔])|(?<=[.!?…।؟۔][\"'”’)\]»]))\s+(?=\S)"  # a terminator, then a space
+    r"|(?<=[。！？｡])(?![。！？｡」』）】”’\s])|(?<=[。！？｡][」』）】”’])(?=\S)"  # no space needed
+)
+_ABBREVIATION = re.compile(
+    r"(?:^|[\s(\[\"'])(?:[A-Za-z]|dr|mr|mrs|ms|prof|st|jr|sr|vs|cf|ca|al|fig|figs|eq|no|nos|vol|"
+    r"pp|ed|eds|e\.g|i\.e|approx|resp|inc|ltd|co|bzw|z\.b|d\.h|usw)\.$",
+    re.IGNORECASE,
+)
+_LIST_ITEM = re.compile(r"^\s*(?:[-*+•‣◦·–]|\(?\d{1,3}[.)]|[a-zA-Z][.)])\s+")
+_WIDEST_WRAP = 120
+_NARROWEST_WRAP = 40
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Block:
+    """A paragraph, a list item, a heading or a piece of code."""
+
+    text: str
+    kind: BlockKind = "text"
+
+
+class Splitter:
+    """Cuts blocks into the pieces that a config asks for."""
+
+    def __init__(self, config: MemoryConfig) -> None:
+        self._config = config
+
+    def split(self, blocks: list[Block]) -> list[str]:
+        """Pieces in order. As sentences, headings above text are left out: they state nothing."""
+        if self._config.unit == "chunk":
+            return self._chunks("\n\n".join(block.text for block in blocks))
+        has_text = any(block.kind != "heading" for block in blocks)
+        return [
+            piece
+            for block in blocks
+            if not (block.kind == "heading" and has_text)
+            for piece in self._sentences(block)
+        ]
+
+    def _sentences(self, block: Block) -> list[str]:
+        whole = [block.text] if block.kind == "code" else split_sentences(block.text)
+        return [
+            piece
+            for sentence in whole
+            for piece in (
+                [sentence.strip()]
+                if count_tokens(sentence) <= self._config.max_tokens
+                else self._chunks(sentence)
+            )
+            if piece
+        ]
+
+    def _chunks(self, text: str) -> list[str]:
+        marked = _WIDE_END.sub(lambda match: match.group(0) + _MARK, text)
+        pieces = chunk(marked, self._config.max_tokens, count_tokens, memoize=False)
+        clean = [str(piece).replace(_MARK, "").replace("\x00", "").strip() for piece in pieces]
+        return [piece for piece in clean if piece]
+
+
+def split_sentences(text: str) -> list[str]:
+    """Sentences of one paragraph."""
+    sentences: list[str] = []
+    for part in _SENTENCE_END.split(text):
+        if sentences and _ABBREVIATION.search(sentences[-1]):
+            sentences[-1] += " " + part
+        else:
+            sentences.append(part)
+    return [sentence.strip() for sentence in sentences if sentence.strip()]
+
+
+def plain_blocks(text: str) -> list[Block]:
+    """Paragraphs and list items of a plain text.
+
+    A text whose lines are all filled up to one width (no line could have taken the first word of
+    the next) was wrapped, and its lines are joined; in any other text a line stands for itself.
+    """
+    paragraphs = [p.splitlines() for p in re.split(r"\n\s*\n", text) if p.strip()]
+    width = max((len(line) for lines in paragraphs for line in lines), default=0)
+    is_wrapped = _NARROWEST_WRAP <= width <= _WIDEST_WRAP and all(
+        _is_filled(line, following, width)
+        for lines in paragraphs
+        for line, following in pairwise(lines)
+    )
+    blocks = []
+    for lines in paragraphs:
+        items: list[str] = []
+        for line in lines:
+            if items and is_wrapped and not _LIST_ITEM.match(line):
+                items[-1] = join_lines(items[-1], line)
+            else:
+                items.append(line)
+        blocks += [Block(text=_LIST_ITEM.sub("", item).strip()) for item in items]
+    return [block for block in blocks if block.text]
+
+
+def join_lines(first: str, second: str) -> str:
+    """Two lines of one paragraph as one; without a space between characters that need none."""
+    first, second = first.rstrip(), second.lstrip()
+    is_wide = re.search(rf"[{NO_SPACES}。、，！？]$", first) and re.match(rf"[{NO_SPACES}]", second)
+    return first + second if is_wide else f"{first} {second}".strip()
+
+
+def _is_filled(line: str, following: str, width: int) -> bool:
+    if _LIST_ITEM.match(following):
+        return True
+    words = following.split(maxsplit=1)
+    return not words or len(line.rstrip()) + 1 + len(words[0]) > width

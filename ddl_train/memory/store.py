@@ -1,0 +1,330 @@
+"""Memory: what a run knows, over one database.
+
+    sources -> chunks -> concepts <------------------------+
+                            |                              |
+                  pairs drawn from them -> verdicts -> insights -> study items
+
+This class is the door; the rooms are `sources`, `vectors`, `batches`, `verdicts`, `reading` and
+`forget`. Everything durable happens in a transaction of the run's database; the index is a cache.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from random import Random
+
+from ddl_train.config import WakeConfig
+from ddl_train.memory import batches, forget, reading, sources
+from ddl_train.memory.forget import Forgotten
+from ddl_train.memory.index import IdArray
+from ddl_train.memory.vectors import Vectors
+from ddl_train.memory.verdicts import write_verdicts
+from ddl_train.records import (
+    Chunk,
+    Concept,
+    ConceptPair,
+    Embedder,
+    FloatArray,
+    Insight,
+    Neighbour,
+    StudyItem,
+    Usage,
+    Verdict,
+)
+from ddl_train.storage.database import transaction
+from ddl_train.storage.run import Run
+
+
+class Memory:
+    """The memory of an open run."""
+
+    def __init__(self, run: Run, embedder: Embedder | None = None) -> None:
+        """Open memory; with an embedder it also embeds what has no vector yet.
+
+        Args:
+            run: open for writing, or for reading.
+            embedder: without one, memory can be read, drawn from uniformly and forgotten in, but
+                knows no neighbours and takes nothing in.
+        """
+        self._run = run
+        self._db = run.database
+        self._active: IdArray | None = None
+        self._vectors: Vectors | None = None
+        if embedder is not None:
+            self._vectors = Vectors(
+                self._db, embedder, run.index_path, is_read_only=run.is_read_only
+            )
+
+    # What was read.
+
+    def add_chunks(
+        self,
+        chunks: Iterable[Chunk],
+        *,
+        cycle: int,
+        is_explicit: bool = False,
+        progress: Callable[[int], None] | None = None,
+    ) -> int:
+        """Take in what was read; the number of concepts it added.
+
+        Args:
+            chunks: of any number of sources, each source whole. Unchanged sources cost nothing.
+            cycle: in which they enter; -1 before the first.
+            is_explicit: a person asked for these sources, so forgotten ones come back.
+            progress: called with the number of concepts embedded.
+
+        Raises:
+            SourceError: memory would hold fewer than two concepts; nothing is kept.
+        """
+        num_added = sources.write_chunks(
+            self._db,
+            chunks,
+            cycle=cycle,
+            held_out_share=self._run.config.memory.held_out_share,
+            is_explicit=is_explicit,
+        )
+        self._active = None
+        if num_added:
+            self._space.update(progress)
+            self._space.save()
+        return num_added
+
+    def known_sources(self) -> dict[str, str]:
+        """Source -> hash of its content, for `read_sources` to skip what has not changed."""
+        return sources.known_sources(self._db)
+
+    def held_out_texts(self) -> list[str]:
+        """Pieces of the documents that wake and sleep never see."""
+        return sources.held_out_texts(self._db)
+
+    def forget(self, source_glob: str) -> Forgotten:
+        """Remove sources and all that rests on them; see `memory.forget`.
+
+        The night under way, if there is one, begins anew.
+
+        Raises:
+            SourceError: no source matches.
+            RunError: all is removed, but another program reads the run, so its log keeps traces.
+        """
+        removed = forget.forget_sources(self._db, source_glob)
+        self._active = None
+        self._run.drop_night(self._run.next_cycle)
+        self._run.index_path.unlink(missing_ok=True)
+        if self._vectors is not None:
+            self._vectors.rebuild()
+        forget.finish(self._db)
+        return removed
+
+    # Concepts and insights.
+
+    @property
+    def num_concepts(self) -> int:
+        return int(self._db.execute("SELECT count(*) FROM concepts").fetchone()[0])
+
+    @property
+    def num_insights(self) -> int:
+        return int(self._db.execute("SELECT count(*) FROM insights").fetchone()[0])
+
+    def concept(self, concept_id: int) -> Concept:
+        """Raises KeyError for an id that memory does not hold."""
+        return reading.read_concepts(self._db, [concept_id])[concept_id]
+
+    def concepts(self, ids: Sequence[int] | None = None) -> list[Concept]:
+        """Concepts in the order of `ids`, or all in the order of arrival."""
+        if ids is None:
+            return reading.all_concepts(self._db)
+        found = reading.read_concepts(self._db, ids)
+        return [found[concept_id] for concept_id in ids]
+
+    def insight(self, insight_id: int) -> Insight:
+        """Raises KeyError for an id that memory does not hold."""
+        found = reading.read_insights(self._db, cycle=None, ids=[insight_id])
+        if not found:
+            raise KeyError(insight_id)
+        return found[0]
+
+    def insights(
+        self, *, cycle: int | None = None, ids: Sequence[int] | None = None
+    ) -> list[Insight]:
+        """Insights of one cycle, of a list of ids, or all, in the order of admission."""
+        return reading.read_insights(self._db, cycle=cycle, ids=ids)
+
+    def lineage(self, insight_id: int) -> list[Insight]:
+        """An insight and every insight it rests on, oldest first."""
+        found: dict[int, Insight] = {}
+        wanted = [self.insight(insight_id)]
+        while wanted:
+            found |= {insight.insight_id: insight for insight in wanted}
+            parents = sorted({parent for insight in wanted for parent in insight.parents})
+            select = "SELECT insight_id FROM insights WHERE concept_id IN "
+            ids = [row[0] for row in reading.select_in(self._db, select, parents)]
+            wanted = self.insights(ids=[number for number in ids if number not in found])
+        return [found[number] for number in sorted(found)]
+
+    # Neighbours.
+
+    @property
+    def usage(self) -> Usage:
+        """What memory's own embedding has cost since it was opened."""
+        return self._vectors.usage if self._vectors else Usage()
+
+    @property
+    def num_reembedded(self) -> int:
+        """Concepts embedded again at opening because the embedder is another one now."""
+        return self._vectors.num_reembedded if self._vectors else 0
+
+    def centre(self, vectors: FloatArray) -> FloatArray:
+        """The embedder's vectors in the space in which memory compares: mean off, length 1."""
+        return self._space.centre(vectors)
+
+    def nearest(self, vectors: FloatArray, k: int) -> tuple[IdArray, FloatArray]:
+        """Ids and cosines of the nearest concepts to the embedder's vectors, [n, min(k, all)]."""
+        return self._space.nearest(vectors, k)
+
+    def nearest_cosine(self, texts: Sequence[str]) -> list[Neighbour | None]:
+        """The nearest concept to each text; None while memory is empty."""
+        if not texts:
+            return []
+        ids, cosines = self._space.nearest(self._space.embed(texts), 1)
+        if ids.shape[1] == 0:
+            return [None] * len(texts)
+        return [
+            Neighbour(concept_id=int(row[0]), cosine=float(near[0]))
+            for row, near in zip(ids, cosines, strict=True)
+        ]
+
+    # Pairs and verdicts.
+
+    def next_batch(
+        self,
+        cycle: int,
+        batch_index: int,
+        size: int,
+        config: WakeConfig,
+        adapter: str,
+        seed: int,
+    ) -> list[ConceptPair]:
+        """Draw a batch and write it down, or return it as it was drawn before a crash.
+
+        Fewer than `size` pairs, or none, when there is nothing left that was not dreamt on.
+        """
+        return batches.draw_batch(
+            self._db,
+            self._vectors,
+            self._active_ids,
+            cycle=cycle,
+            batch_index=batch_index,
+            size=size,
+            config=config,
+            adapter=adapter,
+            seed=seed,
+        )
+
+    def pending_batch(self, cycle: int) -> tuple[int, list[ConceptPair]] | None:
+        """The batch of a cycle that was drawn and whose verdicts are owed."""
+        row = self._db.execute(
+            "SELECT min(batch_index) FROM pairs LEFT JOIN verdicts USING (pair_id) "
+            "WHERE cycle = ? AND verdicts.pair_id IS NULL",
+            (cycle,),
+        ).fetchone()
+        if row[0] is None:
+            return None
+        stored = reading.read_pairs(self._db, cycle=cycle, batch_index=row[0])
+        return int(row[0]), [pair for _, _, pair in stored]
+
+    def num_dreamt(self, cycle: int) -> int:
+        """Pairs of a cycle that have a verdict."""
+        row = self._db.execute(
+            "SELECT count(*) FROM verdicts JOIN pairs USING (pair_id) WHERE cycle = ?", (cycle,)
+        ).fetchone()
+        return int(row[0])
+
+    def num_batches(self, cycle: int) -> int:
+        """Batches drawn in a cycle: the index of the next one."""
+        row = self._db.execute(
+            "SELECT coalesce(max(batch_index), -1) + 1 FROM pairs WHERE cycle = ?", (cycle,)
+        ).fetchone()
+        return int(row[0])
+
+    def log_verdicts(
+        self, cycle: int, batch_index: int, verdicts: Sequence[Verdict]
+    ) -> list[Insight]:
+        """Keep a whole batch and return what it admitted; doing it again changes nothing.
+
+        An admitted conclusion that memory holds already is kept as rejected (`duplicate: ...`).
+        """
+        insight_ids = write_verdicts(
+            self._db,
+            cycle,
+            batch_index,
+            verdicts,
+            embed=self._space.embed,
+            insert=self._space.insert,
+        )
+        if insight_ids:
+            self._active = None
+            self._space.update()
+        return self.insights(ids=insight_ids)
+
+    def verdicts(
+        self,
+        *,
+        cycle: int | None = None,
+        is_admitted: bool | None = None,
+        limit: int | None = None,
+    ) -> list[Verdict]:
+        """Verdicts in the order they were given; with `limit`, the latest."""
+        return reading.read_verdicts(self._db, cycle=cycle, is_admitted=is_admitted, limit=limit)
+
+    def rejected_pairs(self, cycle: int, limit: int, seed: int) -> list[tuple[Concept, Concept]]:
+        """Pairs, up to a cycle, that only ever were answered NONE or refused by the critic.
+
+        A seeded sample. What a guard refused is left out: a badly put idea is no lack of a link.
+        """
+        rows = self._db.execute(
+            "SELECT a_id, b_id FROM pairs p JOIN proposals USING (pair_id) "
+            "JOIN verdicts v USING (pair_id) WHERE p.cycle <= ? AND rejected_because IS NOT NULL "
+            "AND (is_none OR novelty IS NOT NULL) AND rejected_because NOT LIKE 'duplicate%' "
+            "AND rejected_because NOT LIKE 'quota%' AND NOT EXISTS (SELECT 1 FROM pairs q "
+            "JOIN verdicts w USING (pair_id) WHERE q.pair_number = p.pair_number "
+            "AND (w.rejected_because IS NULL OR q.pair_id > p.pair_id)) ORDER BY p.pair_id",
+            (cycle,),
+        ).fetchall()
+        chosen = Random(seed).sample(rows, min(limit, len(rows)))
+        found = reading.read_concepts(self._db, reading.pair_members(chosen))
+        return [(found[row["a_id"]], found[row["b_id"]]) for row in chosen]
+
+    # Study items.
+
+    def save_study_items(self, items: Sequence[StudyItem]) -> None:
+        """Keep items in one transaction; the same question of an insight is replaced."""
+        with transaction(self._db):
+            self._db.executemany(
+                "INSERT INTO study_items (insight_id, family, kind, question, answer, is_checked) "
+                "VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (insight_id, family, kind, question) "
+                "DO UPDATE SET answer = ?5, is_checked = ?6",
+                [
+                    (i.insight_id, i.family, i.kind, i.question, i.answer, i.is_checked)
+                    for i in items
+                ],
+            )
+
+    def study_items(
+        self, insight_ids: Sequence[int] | None = None, family: str | None = None
+    ) -> list[StudyItem]:
+        """Items by insight and in the order they were written."""
+        return reading.read_study_items(self._db, insight_ids, family)
+
+    def close(self) -> None:
+        """Write the index, for a faster start the next time. Optional: it is a cache."""
+        if self._vectors is not None:
+            self._vectors.save()
+
+    @property
+    def _space(self) -> Vectors:
+        if self._vectors is None:
+            raise ValueError("this memory was opened without an embedder")
+        return self._vectors
+
+    def _active_ids(self) -> IdArray:
+        if self._active is None:
+            self._active = batches.active_ids(self._db)
+        return self._active
