@@ -2,7 +2,8 @@
 
     weights      parameters x bytes each; in 4 bits 0.52 bytes for linear layers, 2 for the rest
     wake         weights + adapter + batch_size x (max_length + max_new_tokens) x KV bytes a token
-                 + batch_size x vocabulary x 8 bytes (logits and their probabilities)
+                 + logits: the larger of batch_size x vocabulary x 8 bytes (generating) and the
+                 scorer's budget (`engines.scoring.LOGITS_BUDGET`)
     sleep        weights + adapter x 16 bytes (weight, gradient, two Adam moments)
                  + activations + tokens x vocabulary x (2 x bytes + 8) (logits, their float32 copy,
                  both gradients), tokens = per_device_train_batch_size x max_length
@@ -13,6 +14,7 @@ One gigabyte is added on a GPU for its context and fragmentation, half of one on
 """
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from ddl_train.config import Config, ModelConfig, SleepConfig
@@ -75,12 +77,18 @@ def read_shape(config: ModelConfig) -> ModelShape:
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM
 
+    is_path = config.base.startswith((".", "/", "~")) or config.base.count("/") > 1
+    if is_path and not Path(config.base).is_dir():
+        raise ModelError(
+            f"{config.base}: no such folder; model.base is a folder or a Hub id like 'owner/name'"
+        )
+    builder: Any = AutoModelForCausalLM
     try:
         found = AutoConfig.from_pretrained(
             config.base, revision=config.revision, trust_remote_code=False
         )
         with torch.device("meta"):
-            model: Any = AutoModelForCausalLM.from_config(found, trust_remote_code=False)  # type: ignore[no-untyped-call]
+            model = builder.from_config(found, trust_remote_code=False)
     except (OSError, ValueError, KeyError) as error:
         reason = str(error).strip().split("\n")[0][:200]
         raise ModelError(
@@ -112,6 +120,8 @@ def read_shape(config: ModelConfig) -> ModelShape:
 
 def estimate(shape: ModelShape, config: Config, *, is_gpu: bool) -> Footprint:
     """Apply the formulas of the module's docstring."""
+    from ddl_train.engines.scoring import LOGITS_BUDGET
+
     width = _bytes_each(config.model, is_gpu=is_gpu)
     extra = 1e9 if is_gpu else 5e8
     weights = float(shape.num_parameters * width)
@@ -123,7 +133,8 @@ def estimate(shape: ModelShape, config: Config, *, is_gpu: bool) -> Footprint:
 
     kept = config.model.max_length + wake.max_new_tokens
     cache = config.model.batch_size * kept * shape.num_layers * 2 * shape.key_value * width
-    logits = config.model.batch_size * shape.vocabulary * 8
+    budget = LOGITS_BUDGET["cuda" if is_gpu else "cpu"] * width
+    logits = max(config.model.batch_size * shape.vocabulary * 8, budget)
 
     tokens = sleep.per_device_train_batch_size * sleep.max_length
     layer = (

@@ -22,6 +22,7 @@ from rich.progress import (
 from rich.progress import Progress as RichProgress
 
 from ddl_train.records import Progress, StageProgress
+from ddl_train.report.words import duration
 
 
 def make_progress(console: Console, *, is_quiet: bool = False) -> Progress:
@@ -164,16 +165,6 @@ class _Pace:
         if self.total is None or not self.num_done:
             return None
         return (self.total - self.num_done) / self.per_second
-
-
-def duration(seconds: float) -> str:
-    """`7 s`, `3 min 20 s`, `2 h 05 min`."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60:02d} s"
-    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
 
 
 def _speed(per_second: float) -> str:

@@ -1,0 +1,77 @@
+"""`ddl-train bench ...`: measurements with goals. Each exits 1 when a goal is missed."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ddl_train.cli.arguments import JsonOption, QuietOption, output, print_json, side_output
+from ddl_train.cli.environment import go_offline_if_local
+from ddl_train.config import load_config
+
+app = typer.Typer(
+    help="Measure: the loop, the seedling, the recipes. Exits 1 when a goal is missed.",
+    no_args_is_help=True,
+)
+
+
+@app.command()
+def loop(
+    config: Annotated[Path, typer.Option(help="Whose sources, base and settings are used.")] = Path(
+        "configs/quickstart.yaml"
+    ),
+    overrides: Annotated[list[str] | None, typer.Argument(metavar="SECTION.KEY=VALUE")] = None,
+    pairs: Annotated[int, typer.Option(min=2, help="Raced over in each round.")] = 64,
+    rounds: Annotated[int, typer.Option(min=1, help="Of each race; the median counts.")] = 5,
+    json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """One cycle, and the loop against the plainest thing that does the same work."""
+    chosen = load_config(config, overrides)
+    go_offline_if_local(chosen)
+    from rich.table import Table
+
+    from ddl_train.bench.loop import bench_loop
+    from ddl_train.report.progress import make_progress
+
+    progress = make_progress(side_output(), is_quiet=quiet)
+    figures = bench_loop(chosen, num_pairs=pairs, num_rounds=rounds, progress=progress)
+    if json:
+        print_json([asdict(figure) for figure in figures])
+    else:
+        table = Table(box=None, pad_edge=False, header_style="bold")
+        for name in ("figure", "value", "goal", "", "detail"):
+            table.add_column(name, justify="right" if name == "value" else "left")
+        for figure in figures:
+            verdict = "met" if figure.is_met else "missed"
+            table.add_row(figure.name, f"{figure.value:.3g}", figure.goal, verdict, figure.detail)
+        output().print(table)
+    if not all(figure.is_met for figure in figures):
+        raise typer.Exit(1)
+
+
+@app.command()
+def seedling(
+    model: Annotated[Path, typer.Argument(help="Folder of the model.")] = Path(
+        "checkpoints/seedling"
+    ),
+    seed: Annotated[int, typer.Option(help="Of the unseen worlds it is asked about.")] = 0,
+    out: Annotated[Path | None, typer.Option(help="JSON file to write.")] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="A tenth of the questions.")] = False,
+    json: JsonOption = False,
+) -> None:
+    """The skills of a seedling on worlds it never saw."""
+    if not (model / "config.json").is_file():
+        from ddl_train.errors import ModelError
+
+        raise ModelError(f"{model}: no such model folder; scripts/pretrain_seedling.py makes one")
+    from ddl_train.bench import seedling as skills
+
+    result = skills.run(model, seed, out, quick=quick)
+    if json:
+        print_json(result)
+    else:
+        output().print(skills.table(result), soft_wrap=True)
+    if not result["met"]:
+        raise typer.Exit(1)

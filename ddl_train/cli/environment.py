@@ -1,0 +1,28 @@
+"""Environment variables of other libraries, set before they are imported."""
+
+import os
+from pathlib import Path
+
+from ddl_train.config import Config
+
+ALWAYS = {
+    "OMP_WAIT_POLICY": "PASSIVE",  # threads that spin while they wait slow down all else
+    "TOKENIZERS_PARALLELISM": "false",
+    "TRL_EXPERIMENTAL_SILENCE": "1",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "HF_DATASETS_DISABLE_PROGRESS_BARS": "1",  # the run has its own
+}
+
+
+def set_up() -> None:
+    """Set what is unset; what the user has set stays."""
+    for name, value in ALWAYS.items():
+        os.environ.setdefault(name, value)
+
+
+def go_offline_if_local(config: Config) -> None:
+    """A base and an embedder that lie on this disk need no network, and get none."""
+    kind, _, place = config.memory.embedder.partition(":")
+    is_local_embedder = kind == "hidden_states" or Path(place).is_dir()
+    if Path(config.model.base).is_dir() and is_local_embedder:
+        os.environ.setdefault("HF_HUB_OFFLINE", "1")

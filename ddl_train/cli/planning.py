@@ -1,0 +1,32 @@
+"""`ddl-train run CONFIG --dry-run`: what would be done, what it needs, and whether it fits."""
+
+from ddl_train.cli.arguments import output
+from ddl_train.cli.environment import go_offline_if_local
+from ddl_train.config import Config
+
+
+def show_plan(config: Config) -> None:
+    """Print the plan of a run.
+
+    Raises:
+        DdlTrainError: something it needs is missing or does not fit; the plan is printed first
+            where there is one.
+    """
+    go_offline_if_local(config)
+    from ddl_train.cli.preflight import preflight
+    from ddl_train.report.footprint import read_shape
+    from ddl_train.report.machine import read_machine
+    from ddl_train.report.plan import Corpus, load_counter, make_plan, plan_table
+
+    checked = preflight(config)
+    plan = make_plan(
+        config,
+        shape=read_shape(config.model),
+        machine=read_machine(config.model),
+        corpus=Corpus(chunks=checked.reading.chunks, held_out_share=config.memory.held_out_share),
+        prompts=checked.pack,
+        count=load_counter(config.model),
+        num_probes=checked.num_probes,
+    )
+    output().print(plan_table(plan))
+    plan.check()

@@ -1,0 +1,101 @@
+"""A run from its config: `run`, `init`, `ingest`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ddl_train.cli.arguments import QuietOption, RunArgument, find_run, output, side_output
+from ddl_train.config import load_config
+
+ConfigArgument = Annotated[
+    Path, typer.Argument(metavar="CONFIG", help="A YAML file; see configs/.")
+]
+OverridesArgument = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="SECTION.KEY=VALUE",
+        help="In place of the config's, such as wake.num_pairs=99.",
+    ),
+]
+
+
+def run(
+    config: ConfigArgument,
+    overrides: OverridesArgument = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be done and what it needs, and stop.")
+    ] = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Run every cycle that is owed: create the run of a config, or go on with it."""
+    chosen = load_config(config, overrides)
+    if dry_run:
+        from ddl_train.cli.planning import show_plan
+
+        show_plan(chosen)
+        return
+    from ddl_train.cli.preflight import preflight
+    from ddl_train.cli.working import work_on
+    from ddl_train.report.progress import make_progress
+    from ddl_train.report.summary import print_summary, summarize
+    from ddl_train.storage.run import Run
+
+    pack_dir = preflight(chosen).pack.dir
+    with work_on(chosen, pack_dir=pack_dir) as session:
+        from ddl_train.cycle import run_cycles
+
+        run_cycles(session, progress=make_progress(side_output(), is_quiet=quiet))
+    with Run.read(chosen.run_dir) as found:
+        print_summary(summarize(found), output())
+
+
+def init(
+    config: ConfigArgument, overrides: OverridesArgument = None, quiet: QuietOption = False
+) -> None:
+    """Create a run and read its sources into memory, without any cycle yet."""
+    from ddl_train.cli.preflight import preflight
+    from ddl_train.cli.working import work_on
+    from ddl_train.errors import RunError
+    from ddl_train.report.words import count
+    from ddl_train.storage.create import is_run
+
+    chosen = load_config(config, overrides)
+    if is_run(chosen.run_dir):
+        raise RunError(
+            f"{chosen.run_dir}: is a run already; `ddl-train run {config}` goes on with it"
+        )
+    pack_dir = preflight(chosen).pack.dir
+    with work_on(chosen, pack_dir=pack_dir) as session:
+        from ddl_train.cycle import ingest as read_in
+
+        read_in(session, chosen.memory.sources, cycle=-1)
+        words = count(session.memory.num_concepts, "concept")
+    output().print(f"{chosen.run_dir}: made, {words} in memory", soft_wrap=True)
+
+
+def ingest(
+    run: RunArgument,
+    sources: Annotated[
+        list[str], typer.Argument(metavar="PATH...", help="Files, folders or globs.")
+    ],
+) -> None:
+    """Read more documents into memory. They are read again in each cycle, as the first ones are."""
+    from ddl_train.cli.preflight import preflight
+    from ddl_train.cli.working import work_on
+    from ddl_train.report.words import count
+    from ddl_train.storage.run import Run
+
+    run_dir = find_run(run)
+    with Run.read(run_dir) as found:
+        before, pack_dir, cycle = found.config, found.prompts_dir, found.next_cycle
+    known = before.memory.sources
+    memory = before.memory.model_copy(update={"sources": list(dict.fromkeys([*known, *sources]))})
+    chosen = before.model_copy(update={"memory": memory, "checkpoints_dir": str(run_dir.parent)})
+    preflight(chosen)
+    with work_on(chosen, pack_dir=pack_dir) as session:
+        from ddl_train.cycle import ingest as read_in
+
+        added = read_in(session, sources, cycle=cycle if cycle else -1)
+        total = session.memory.num_concepts
+    output().print(f"{run_dir}: {count(added, 'new concept')}, {total:,} in all", soft_wrap=True)

@@ -1,0 +1,221 @@
+"""The state of a run as one plain object: what `ddl-train status RUN --json` prints.
+
+Keys are stable: `format` rises when one changes its meaning or goes. Adding a key is no change.
+
+    format          1
+    name, dir       of the run
+    base            the base model
+    current         version of the adapter in use, or "base"
+    num_cycles      planned
+    next            {cycle, stage} under way or to come; null when all planned cycles are done
+    memory          {sources, held_out_sources, concepts, insights, deepest, pairs_dreamt}
+    cycles[]        one object a cycle, in order:
+        cycle           from 0
+        stage           wake, sleep, evaluate, promote or done
+        candidate       version that the night made; null when nothing was trained
+        promoted        true or false; null when the gate has not decided
+        reasons[]       of the gate, `ok: ...` or `refused: ...`
+        notes{}         stage -> facts it left when it finished
+        counts          {pairs, revisits, proposals, none, refused{rule: n}, admitted,
+                         resting_on_insights, deepest, answered}; `answered`: insights of this cycle
+                         whose held-out questions the model in use after the gate answers
+        suites{}        suite -> {candidate|current|base: {n, accuracy, chance, margin}}
+        losses{}        text set -> {candidate|current|base: mean token loss in nats}
+        missing[]       suites that could not be measured, and why
+        tax             see below
+    tax             the same over all cycles:
+        roles{}         role -> {calls, prompt_tokens, completion_tokens, seconds, flops}
+        wake, all       {tokens, seconds, flops, price}; price is null without
+                        price_per_million_tokens
+        per{}           pair, proposal, admitted, answered -> {tokens, seconds, flops, price}, or
+                        null when there is none; the first three share out `wake`, the last `all`
+        ratio           tokens that wake read and wrote for each token of an admitted idea; null
+                        when nothing was admitted
+    adapters[]      {version, cycle, parent, num_rows, num_insights}
+    decisions[]     every promotion, refusal and rollback: {cycle, candidate, promoted, previous,
+                    is_rollback, decided_by, decided_at, reasons[]}
+"""
+
+from collections.abc import Sequence
+
+from ddl_train.records import BASE, EvalReport, JsonObject, Usage
+from ddl_train.report.suites import mean_losses, score_suites
+from ddl_train.report.tally import (
+    WAKE_ROLES,
+    Counts,
+    cost_by_role,
+    count_cycle,
+    current_after,
+    num_answered,
+    total,
+)
+from ddl_train.storage.history import CycleState, PromotionRow
+from ddl_train.storage.ledger import UsageRow
+from ddl_train.storage.run import Run
+
+FORMAT = 1
+
+
+def read_status(run: Run) -> JsonObject:
+    """Everything about a run that fits on a page."""
+    counted = [(state, count_cycle(run, state.cycle)) for state in run.cycles()]
+    cycles = [_cycle(run, state, counts) for state, counts in counted]
+    answered = [cycle["counts"]["answered"] for cycle in cycles]
+    known = [number for number in answered if number is not None]
+    return {
+        "format": FORMAT,
+        "name": run.config.name,
+        "dir": str(run.dir),
+        "base": run.config.model.base,
+        "current": run.current,
+        "num_cycles": run.config.num_cycles,
+        "next": _next(run),
+        "memory": _memory(run),
+        "cycles": cycles,
+        "tax": _tax(
+            run, run.usage(), [counts for _, counts in counted], sum(known) if known else None
+        ),
+        "adapters": [
+            {
+                "version": adapter.version,
+                "cycle": adapter.cycle,
+                "parent": adapter.parent,
+                "num_rows": adapter.num_rows,
+                "num_insights": adapter.num_insights,
+            }
+            for adapter in run.adapters()
+        ],
+        "decisions": [_decision(row) for row in run.promotions()],
+    }
+
+
+def _next(run: Run) -> JsonObject | None:
+    cycle = run.next_cycle
+    if cycle >= run.config.num_cycles:
+        return None
+    return {"cycle": cycle, "stage": run.stage(cycle)}
+
+
+def _memory(run: Run) -> JsonObject:
+    row = run.database.execute(
+        "SELECT (SELECT count(*) FROM sources) AS sources, "
+        "(SELECT count(*) FROM sources WHERE is_held_out) AS held_out_sources, "
+        "(SELECT count(*) FROM concepts) AS concepts, "
+        "(SELECT count(*) FROM insights) AS insights, "
+        "(SELECT coalesce(max(depth), 0) FROM concepts) AS deepest, "
+        "(SELECT count(*) FROM verdicts) AS pairs_dreamt"
+    ).fetchone()
+    return dict(row)
+
+
+def _cycle(run: Run, state: CycleState, counts: Counts) -> JsonObject:
+    reports = run.reports(state.cycle)
+    decided = [
+        row
+        for row in run.promotions()
+        if row.cycle == state.cycle and row.promotion.decided_by == "gate"
+    ]
+    promotion = decided[-1].promotion if decided else None
+    answered = num_answered(run, state.cycle, reports, current_after(run, state.cycle))
+    candidate = promotion.candidate if promotion else state.facts.get("sleep", {}).get("candidate")
+    before = decided[-1].previous if decided else run.current
+    return {
+        "cycle": state.cycle,
+        "stage": state.stage,
+        "candidate": candidate,
+        "promoted": promotion.promoted if promotion else None,
+        "reasons": list(promotion.reasons) if promotion else [],
+        "notes": {stage: facts for stage, facts in state.facts.items() if facts},
+        "counts": {
+            "pairs": counts.pairs,
+            "revisits": counts.revisits,
+            "proposals": counts.proposals,
+            "none": counts.none,
+            "refused": counts.refused,
+            "admitted": counts.admitted,
+            "resting_on_insights": counts.resting_on_insights,
+            "deepest": counts.deepest,
+            "answered": answered,
+        },
+        **_measured(reports, candidate, before),
+        "tax": _tax(run, run.usage(state.cycle), [counts], answered),
+    }
+
+
+def _measured(
+    reports: Sequence[EvalReport], candidate: str | None, current: str
+) -> dict[str, object]:
+    """Suites and losses side by side; where the current adapter is the base, both name it."""
+    of_adapter = {report.adapter: report for report in reports}
+    places = {"candidate": candidate, "current": current, "base": BASE}
+    suites: dict[str, JsonObject] = {}
+    losses: dict[str, JsonObject] = {}
+    for place, adapter in places.items():
+        report = of_adapter.get(adapter) if adapter else None
+        if report is None:
+            continue
+        for suite, score in score_suites(report).items():
+            suites.setdefault(suite, {})[place] = {
+                "n": score.n,
+                "accuracy": score.accuracy,
+                "chance": score.chance,
+                "margin": score.margin,
+            }
+        for texts, loss in mean_losses(report).items():
+            losses.setdefault(texts, {})[place] = loss
+    missing = list(dict.fromkeys(why for report in reports for why in report.missing))
+    return {"suites": suites, "losses": losses, "missing": missing}
+
+
+def _tax(
+    run: Run, rows: Sequence[UsageRow], counts: Sequence[Counts], answered: int | None
+) -> JsonObject:
+    roles = cost_by_role(rows)
+    wake = total(usage for role, (_, usage) in roles.items() if role in WAKE_ROLES)
+    everything = total(usage for _, usage in roles.values())
+    admitted_tokens = sum(one.admitted_tokens for one in counts)
+    price = run.config.price_per_million_tokens
+    shared = {
+        "pair": (wake, sum(one.pairs for one in counts)),
+        "proposal": (wake, sum(one.proposals for one in counts)),
+        "admitted": (wake, sum(one.admitted for one in counts)),
+        "answered": (everything, answered or 0),
+    }
+    return {
+        "roles": {
+            role: {
+                "calls": calls,
+                "prompt_tokens": usage.num_prompt_tokens,
+                "completion_tokens": usage.num_completion_tokens,
+                "seconds": usage.seconds,
+                "flops": usage.flops,
+            }
+            for role, (calls, usage) in roles.items()
+        },
+        "wake": _cost(wake, 1, price),
+        "all": _cost(everything, 1, price),
+        "per": {what: _cost(usage, n, price) if n else None for what, (usage, n) in shared.items()},
+        "ratio": wake.num_tokens / admitted_tokens if admitted_tokens else None,
+    }
+
+
+def _cost(usage: Usage, n: int, price: float | None) -> JsonObject:
+    return {
+        "tokens": usage.num_tokens / n,
+        "seconds": usage.seconds / n,
+        "flops": usage.flops / n,
+        "price": None if price is None else price * usage.num_tokens / 1e6 / n,
+    }
+
+
+def _decision(row: PromotionRow) -> JsonObject:
+    return {
+        "cycle": row.cycle,
+        "candidate": row.promotion.candidate,
+        "promoted": row.promotion.promoted,
+        "previous": row.previous,
+        "is_rollback": row.is_rollback,
+        "decided_by": row.promotion.decided_by,
+        "decided_at": row.decided_at,
+        "reasons": list(row.promotion.reasons),
+    }

@@ -1,0 +1,121 @@
+"""Suites of a report in figures: how many items, how many right, and what guessing would give."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+
+from rich.console import Console
+from rich.table import Table
+
+from ddl_train.records import EvalReport, ItemResult, JsonObject
+
+DREAMT = "truth (dreamt)"
+"""Items of `truth` that an admitted insight states."""
+NOT_DREAMT = "truth (not dreamt)"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SuiteScore:
+    """One suite under one adapter."""
+
+    n: int
+    accuracy: float
+    chance: float
+    """Accuracy expected from guessing."""
+    margin: float
+    """Mean log-likelihood of right over wrong answers, nats per token."""
+
+    @property
+    def beyond_chance(self) -> float:
+        """0 at chance, 1 when all is right."""
+        return (self.accuracy - self.chance) / (1 - self.chance) if self.chance < 1 else 0.0
+
+
+def score_suites(report: EvalReport) -> dict[str, SuiteScore]:
+    """Suite -> score, in the order of the report; `truth` is also told apart by what was dreamt."""
+    groups: dict[str, list[ItemResult]] = {}
+    for item in report.items:
+        groups.setdefault(item.suite, []).append(item)
+    if any(item.is_dreamt is not None for item in groups.get("truth", [])):
+        truth = groups["truth"]
+        groups[DREAMT] = [item for item in truth if item.is_dreamt is True]
+        groups[NOT_DREAMT] = [item for item in truth if item.is_dreamt is False]
+    return {name: _score(items) for name, items in groups.items() if items}
+
+
+def mean_losses(report: EvalReport) -> dict[str, float]:
+    """Name of a set of retention texts -> mean token loss in nats."""
+    return {name: sum(losses) / len(losses) for name, losses in report.losses.items() if losses}
+
+
+def flipped(
+    before: Iterable[ItemResult], after: Iterable[ItemResult], suite: str
+) -> tuple[list[ItemResult], list[ItemResult]]:
+    """Items of a suite that were right and are wrong now, and the other way about (as now)."""
+    was = {item.probe_id: item for item in before if item.suite == suite}
+    both = [(was[item.probe_id], item) for item in after if item.probe_id in was]
+    both = [(old, new) for old, new in both if new.suite == suite]
+    lost = [new for old, new in both if old.is_correct and not new.is_correct]
+    won = [new for old, new in both if new.is_correct and not old.is_correct]
+    return lost, won
+
+
+def _score(items: list[ItemResult]) -> SuiteScore:
+    n = len(items)
+    return SuiteScore(
+        n=n,
+        accuracy=sum(item.is_correct for item in items) / n,
+        chance=sum(item.chance for item in items) / n,
+        margin=sum(item.margin for item in items) / n,
+    )
+
+
+def reports_object(reports: Sequence[EvalReport]) -> JsonObject:
+    """Reports as `eval --json` prints them: {adapters[], suites{}, losses{}, missing[], items[]}.
+
+    `suites` and `losses` are keyed by suite, then by adapter; `items` hold every answer.
+    """
+    suites: dict[str, JsonObject] = {}
+    losses: dict[str, JsonObject] = {}
+    for report in reports:
+        for suite, score in score_suites(report).items():
+            suites.setdefault(suite, {})[report.adapter] = asdict(score)
+        for name, loss in mean_losses(report).items():
+            losses.setdefault(name, {})[report.adapter] = loss
+    return {
+        "adapters": [report.adapter for report in reports],
+        "suites": suites,
+        "losses": losses,
+        "missing": list(dict.fromkeys(why for report in reports for why in report.missing)),
+        "items": [
+            {"adapter": report.adapter, **asdict(item)}
+            for report in reports
+            for item in report.items
+        ],
+    }
+
+
+def print_reports(reports: Sequence[EvalReport], console: Console) -> None:
+    """A row for each suite, a column for each adapter."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("percent right")
+    for report in reports:
+        table.add_column(report.adapter, justify="right")
+    for name in ("chance", "questions"):
+        table.add_column(name, justify="right")
+    scores = [score_suites(report) for report in reports]
+    for suite in dict.fromkeys(name for one in scores for name in one):
+        row = [one.get(suite) for one in scores]
+        known = next(score for score in row if score is not None)
+        table.add_row(
+            suite,
+            *["-" if score is None else f"{100 * score.accuracy:.1f}" for score in row],
+            f"{100 * known.chance:.1f}",
+            f"{known.n:,}",
+        )
+    losses = [mean_losses(report) for report in reports]
+    for name in dict.fromkeys(name for one in losses for name in one):
+        cells = ["-" if name not in one else f"{one[name]:.3f}" for one in losses]
+        table.add_row(f"token loss, {name}", *cells, "", "")
+    console.print(table)
+    for why in dict.fromkeys(why for report in reports for why in report.missing):
+        console.print(f"not measured: {why}")

@@ -1,0 +1,176 @@
+"""The state of a run as a page for people. All figures come from the object of `status.py`."""
+
+from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from ddl_train.records import BASE, JsonObject
+from ddl_train.report.suites import DREAMT
+from ddl_train.report.words import amount, count, duration, operations
+
+SHOWN_SUITES = {
+    "uptake": "uptake",
+    DREAMT: "truth\n(dreamt)",
+    "truth": "truth",
+    "retention": "retention",
+    "skill": "skill",
+    "false_memory": "false\nmemory",
+}
+"""Columns of the table of cycles, where they were measured; `truth` only if it is not split."""
+
+
+def print_status(status: JsonObject, console: Console) -> None:
+    """Head, cycles, what the last gate said, what it cost."""
+    console.print(_head(status))
+    if not status["cycles"]:
+        console.print("\nno cycle has begun")
+        return
+    console.print()
+    console.print(_cycles(status["cycles"]))
+    console.print()
+    console.print(_gate(status["cycles"]))
+    console.print()
+    console.print(tax_table(status["tax"]))
+
+
+def _head(status: JsonObject) -> Text:
+    memory, upcoming = status["memory"], status["next"]
+    made = {adapter["version"]: adapter["cycle"] for adapter in status["adapters"]}
+    current = status["current"]
+    head = Text()
+    head.append(status["name"], style="bold")
+    head.append(f"  {status['dir']}  base {status['base']}\n")
+    head.append(
+        f"{count(memory['concepts'], 'concept')} from {count(memory['sources'], 'document')} "
+        f"({memory['held_out_sources']} held out), {count(memory['insights'], 'insight')}, "
+        f"lineage depth {memory['deepest']}\n"
+    )
+    head.append("in use: ")
+    if current == BASE:
+        head.append("the untouched base", style="bold")
+    else:
+        head.append(current, style="bold")
+        head.append(f" (night of cycle {made[current] + 1})")
+    if upcoming is None:
+        head.append("; all planned cycles are done")
+    else:
+        head.append(f"; next: cycle {upcoming['cycle'] + 1}, {upcoming['stage']}")
+    return head
+
+
+def _cycles(cycles: list[JsonObject]) -> Table:
+    measured = {name for cycle in cycles for name in cycle["suites"]}
+    if DREAMT in measured:
+        measured.discard("truth")
+    suites = [name for name in SHOWN_SUITES if name in measured]
+    table = Table(box=None, pad_edge=False, collapse_padding=True, header_style="bold")
+    for name in ("cycle", "pairs", "ideas", "admitted"):
+        table.add_column(name, justify="right")
+    for name in suites:
+        table.add_column(SHOWN_SUITES[name], justify="right")
+    table.add_column("night")
+    for cycle in cycles:
+        counts = cycle["counts"]
+        table.add_row(
+            str(cycle["cycle"] + 1),
+            amount(counts["pairs"]),
+            amount(counts["proposals"]),
+            amount(counts["admitted"]),
+            *[_change(cycle["suites"].get(name, {})) for name in suites],
+            _night(cycle),
+        )
+    if suites:
+        table.caption = "suites: percent right, the base > the night's candidate"
+        table.caption_justify = "left"
+    return table
+
+
+def _change(scores: JsonObject) -> str:
+    if BASE not in scores:
+        return "-"
+    before = f"{100 * scores[BASE]['accuracy']:.0f}"
+    if "candidate" not in scores:
+        return before
+    return f"{before} > {100 * scores['candidate']['accuracy']:.0f}"
+
+
+def _night(cycle: JsonObject) -> Text:
+    if cycle["promoted"]:
+        return Text("promoted", style="green")
+    if cycle["promoted"] is False:
+        return Text("refused", style="red")
+    return Text("none" if cycle["stage"] == "done" else f"in {cycle['stage']}", style="yellow")
+
+
+def _gate(cycles: list[JsonObject]) -> RenderableType:
+    """The reasons of the last decision, nights that were skipped, ideas refused."""
+    decided = [cycle for cycle in cycles if cycle["reasons"]]
+    lines: list[RenderableType] = []
+    if decided:
+        lines.append(Text(f"the gate on cycle {decided[-1]['cycle'] + 1}", style="bold"))
+        for reason in decided[-1]["reasons"]:
+            style = "red" if reason.startswith("refused") else ""
+            lines.append(Padding(Text(reason, style=style), (0, 0, 0, 2)))
+    for cycle in cycles:
+        if skipped := cycle["notes"].get("sleep", {}).get("skipped"):
+            lines.append(Text(f"no night in cycle {cycle['cycle'] + 1}: {skipped}", style="yellow"))
+    missing = cycles[-1]["missing"]
+    lines += [
+        Padding(Text(f"not measured: {why}", style="yellow"), (0, 0, 0, 2)) for why in missing
+    ]
+    refused = sum_rules(cycles)
+    if refused:
+        listed = ", ".join(f"{rule} {n}" for rule, n in refused.items())
+        lines.append(Text(f"ideas refused, by rule: {listed}"))
+    return Group(*lines)
+
+
+def sum_rules(cycles: list[JsonObject]) -> dict[str, int]:
+    """Rule -> ideas it refused in all cycles, the commonest first."""
+    rules: dict[str, int] = {}
+    for cycle in cycles:
+        for rule, n in cycle["counts"]["refused"].items():
+            rules[rule] = rules.get(rule, 0) + n
+    return dict(sorted(rules.items(), key=lambda item: -item[1]))
+
+
+def tax_table(tax: JsonObject) -> RenderableType:
+    """What each role cost, and what a pair, an idea and an insight came to."""
+    roles = Table(box=None, pad_edge=False, header_style="bold")
+    roles.add_column("role")
+    for name in ("calls", "tokens read", "written", "time", "compute"):
+        roles.add_column(name, justify="right")
+    for role, cost in tax["roles"].items():
+        roles.add_row(
+            role,
+            amount(cost["calls"]),
+            amount(cost["prompt_tokens"]),
+            amount(cost["completion_tokens"]),
+            duration(cost["seconds"]),
+            operations(cost["flops"]),
+        )
+    has_price = tax["all"]["price"] is not None
+    shares = Table(box=None, pad_edge=False, header_style="bold")
+    shares.add_column("the tax")
+    for name in ("tokens", "time", "compute", *(["price"] if has_price else [])):
+        shares.add_column(name, justify="right")
+    names = {
+        "pair": "per pair",
+        "proposal": "per idea",
+        "admitted": "per admitted insight",
+        "answered": "per insight still answered, all costs",
+    }
+    for what, words in names.items():
+        cost = tax["per"][what]
+        cells = ["-"] * 4
+        if cost is not None:
+            cells = [amount(cost["tokens"]), duration(cost["seconds"]), operations(cost["flops"])]
+            cells.append(f"{cost['price']:.4g}" if has_price else "")
+        shares.add_row(words, *cells[: 3 + has_price])
+    parts: list[RenderableType] = [roles, Text(), shares]
+    if tax["ratio"] is not None:
+        parts.append(
+            Text(f"\nwake spent {amount(tax['ratio'])} tokens for each token of an admitted idea")
+        )
+    return Group(*parts)

@@ -1,0 +1,126 @@
+"""Counts and costs of a cycle, taken from the run's database and ledger.
+
+The daydreaming tax is what wake costs: the roles of `WAKE_ROLES`. A pair, a proposal and an admitted
+insight are charged with that alone; an insight that is still answered after the gate is charged with
+everything the cycle cost, sleep and probes too.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from ddl_train.records import BASE, EvalReport, Usage
+from ddl_train.storage.ledger import UsageRow
+from ddl_train.storage.run import Run
+
+WAKE_ROLES = ("generator", "critic", "rationale", "embedder")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Counts:
+    """What wake did in one cycle."""
+
+    pairs: int
+    revisits: int
+    """Pairs that an earlier adapter had dreamt on."""
+    proposals: int
+    """Pairs that gave an idea; the others were answered NONE."""
+    refused: dict[str, int]
+    """Rule -> ideas it refused, the commonest first."""
+    admitted: int
+    resting_on_insights: int
+    """Admitted with at least one insight for a parent."""
+    deepest: int
+    """Lineage depth of the deepest admitted insight; 0 when there is none."""
+    admitted_tokens: int
+    """Tokens of the admitted ideas as they were written."""
+
+    @property
+    def none(self) -> int:
+        return self.pairs - self.proposals
+
+
+def count_cycle(run: Run, cycle: int) -> Counts:
+    """Count one cycle's dreams."""
+    dreams = run.database.execute(
+        "SELECT count(*) AS pairs, coalesce(sum(is_revisit), 0) AS revisits, "
+        "coalesce(sum(NOT is_none), 0) AS proposals, "
+        "coalesce(sum(rejected_because IS NULL), 0) AS admitted, "
+        "coalesce(sum(num_completion_tokens) FILTER (WHERE rejected_because IS NULL), 0) AS tokens "
+        "FROM pairs JOIN proposals USING (pair_id) JOIN verdicts USING (pair_id) WHERE cycle = ?",
+        (cycle,),
+    ).fetchone()
+    reasons = run.database.execute(
+        "SELECT rejected_because FROM verdicts JOIN pairs USING (pair_id) "
+        "JOIN proposals USING (pair_id) "
+        "WHERE cycle = ? AND rejected_because IS NOT NULL AND NOT is_none",
+        (cycle,),
+    )
+    rules = Counter(rule_of(row["rejected_because"]) for row in reasons)
+    lineage = run.database.execute(
+        "SELECT coalesce(max(own.depth), 0) AS deepest, "
+        "coalesce(sum(own.depth > 1), 0) AS resting FROM insights "
+        "JOIN concepts AS own USING (concept_id) WHERE insights.cycle = ?",
+        (cycle,),
+    ).fetchone()
+    return Counts(
+        pairs=dreams["pairs"],
+        revisits=dreams["revisits"],
+        proposals=dreams["proposals"],
+        refused=dict(rules.most_common()),
+        admitted=dreams["admitted"],
+        resting_on_insights=lineage["resting"],
+        deepest=lineage["deepest"],
+        admitted_tokens=dreams["tokens"],
+    )
+
+
+def rule_of(reason: str) -> str:
+    """Stable name of the rule in `rule: why`."""
+    return reason.partition(":")[0].strip()
+
+
+def cost_by_role(rows: Iterable[UsageRow]) -> dict[str, tuple[int, Usage]]:
+    """Role -> items asked for and what they cost, in order of first appearance."""
+    calls: dict[str, int] = defaultdict(int)
+    costs: dict[str, Usage] = defaultdict(Usage)
+    for row in rows:
+        calls[row.role] += row.num_calls
+        costs[row.role] += row.usage
+    return {role: (calls[role], costs[role]) for role in costs}
+
+
+def total(usages: Iterable[Usage]) -> Usage:
+    """All of them together."""
+    result = Usage()
+    for usage in usages:
+        result += usage
+    return result
+
+
+def num_answered(run: Run, cycle: int, reports: Sequence[EvalReport], current: str) -> int | None:
+    """Insights of this cycle whose held-out questions `current` answers, more than half of them.
+
+    None when `current` was not asked.
+    """
+    asked = [report for report in reports if report.adapter == current]
+    if not asked:
+        return None
+    tonight = {
+        f"insight {row['insight_id']}"
+        for row in run.database.execute("SELECT insight_id FROM insights WHERE cycle = ?", (cycle,))
+    }
+    right: dict[str, list[bool]] = defaultdict(list)
+    for item in asked[-1].items:
+        if item.suite == "uptake" and item.cluster in tonight:
+            right[item.cluster].append(item.is_correct)
+    return sum(2 * sum(answers) > len(answers) for answers in right.values())
+
+
+def current_after(run: Run, cycle: int) -> str:
+    """What was current when this cycle's gate had decided, whatever a person did later."""
+    current = BASE
+    for row in run.promotions():
+        if row.cycle <= cycle and row.promotion.promoted and row.promotion.decided_by == "gate":
+            current = row.promotion.candidate
+    return current
