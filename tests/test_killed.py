@@ -1,0 +1,107 @@
+"""Kill -9 at named points of a run on the seedling, then the same command again: nothing is lost."""
+
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ddl_train.storage.fsck import fsck
+
+from tests.worlds import SEEDLING, small_world_config
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not SEEDLING.is_dir(), reason="needs checkpoints/seedling"),
+]
+ROOT = Path(__file__).parent.parent
+
+POINTS = [
+    ("ddl_train.storage.create:copy_tree>", 1),  # the run directory is half made
+    ("ddl_train.memory.sources:write_chunks>", 1),  # read, and not yet embedded
+    ("ddl_train.memory.store:Memory.next_batch>", 2),  # a batch drawn, and not dreamt on
+    ("ddl_train.cycle:wake>", 3),  # dreamt on, and not written down
+    ("ddl_train.memory.store:Memory.log_verdicts>", 3),  # written down, and nothing else
+    ("ddl_train.storage.history:finish_stage<", 1),  # wake is done and does not know it
+    ("ddl_train.cycle:study>", 1),  # items written by the model, and not stored
+    ("ddl_train.memory.store:Memory.save_study_items>", 1),
+    ("ddl_train.training.watcher:Watcher.on_step_end>", 7),  # between two checkpoints
+    ("ddl_train.training.lora:close_night<", 1),  # trained, and not packed
+    ("ddl_train.storage.run:install_adapter<", 1),
+    ("ddl_train.storage.run:install_adapter>", 1),  # on disk, and not in the database
+    ("ddl_train.storage.run:keep_adapter>", 1),
+    ("ddl_train.cycle:evaluate>", 1),  # answered, and not stored
+    ("ddl_train.storage.run:Run.save_report>", 1),  # the candidate is measured, the base is not
+    ("ddl_train.cycle:promote>", 1),  # decided, and not recorded
+    ("ddl_train.storage.history:record_promotion>", 1),  # recorded, and the night not removed
+]
+TIMES = {"created_at", "started_at", "finished_at", "decided_at", "seconds", "entered_at"}
+
+
+def live(config: Path, *point: str) -> int:
+    """Run to the end, or to the point; the exit code."""
+    return subprocess.run(
+        [sys.executable, "-m", "tests.killed_run", str(config), *point],
+        cwd=ROOT,
+        env=os.environ | {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"},
+        capture_output=True,
+        check=False,
+    ).returncode
+
+
+def rows(run_dir: Path) -> dict[str, list[tuple[Any, ...]]]:
+    """Every row of every table, but for times and seconds."""
+    database = sqlite3.connect(run_dir / "run.sqlite")
+    found = {}
+    names = database.execute("SELECT name FROM sqlite_schema WHERE type = 'table'").fetchall()
+    for (name,) in names:
+        columns = [row[1] for row in database.execute(f"PRAGMA table_info({name})")]
+        kept = [column for column in columns if column not in TIMES]
+        if name == "reports":
+            kept.remove("body")
+        if name == "stages":
+            kept.remove("facts")
+        if name == "state":
+            continue
+        found[name] = sorted(
+            database.execute(f"SELECT {', '.join(kept)} FROM {name}").fetchall(), key=repr
+        )
+    database.close()
+    return found
+
+
+def adapters(run_dir: Path) -> dict[str, bytes]:
+    return {
+        str(path.relative_to(run_dir)): path.read_bytes()
+        for path in sorted((run_dir / "adapters").rglob("*"))
+        if path.is_file()
+    }
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """The config of a small run, and its directory after a run to the end."""
+    folder = tmp_path_factory.mktemp("whole")
+    config = small_world_config(folder)
+    assert live(config) == 0
+    return config, folder / "checkpoints" / config.stem
+
+
+@pytest.mark.parametrize(("point", "count"), POINTS, ids=[f"{p}{n}" for p, n in POINTS])
+def test_a_killed_run_goes_on_to_the_same_end(
+    point: str, count: int, uninterrupted: tuple[Path, Path], tmp_path: Path
+) -> None:
+    whole_config, whole_run = uninterrupted
+    config = tmp_path / whole_config.name
+    text = whole_config.read_text()
+    config.write_text(text.replace(str(whole_run.parent), str(tmp_path / "checkpoints")))
+    assert live(config, point, str(count)) == -9
+    assert live(config) == 0
+    run_dir = tmp_path / "checkpoints" / config.stem
+    assert fsck(run_dir, repair=False) == []
+    assert adapters(run_dir) == adapters(whole_run)
+    assert rows(run_dir) == rows(whole_run)
+    shutil.rmtree(tmp_path / "checkpoints")
