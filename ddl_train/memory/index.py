@@ -97,6 +97,11 @@ def load_index(path: Path, *, embedder: str, ids: IdArray) -> VectorIndex | None
     return index
 
 
+def remove_index(path: Path) -> None:
+    path.unlink(missing_ok=True)
+    header_path(path).unlink(missing_ok=True)
+
+
 def read_header(path: Path) -> dict[str, Any] | None:
     """The description of a stored index, or None if there is no readable one."""
     try:

@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
+from random import Random
 from typing import Any
 
 from ddl_train.records import (
@@ -93,6 +94,42 @@ def read_insights(
     concepts = read_concepts(connection, [row["concept_id"] for row in rows])
     found = [_insight(row, concepts[row["concept_id"]].strength) for row in rows]
     return sorted(found, key=lambda insight: insight.insight_id)
+
+
+def read_lineage(connection: sqlite3.Connection, insight: Insight) -> list[Insight]:
+    """An insight and every insight it rests on, oldest first."""
+    found: dict[int, Insight] = {}
+    wanted = [insight]
+    while wanted:
+        found |= {one.insight_id: one for one in wanted}
+        parents = sorted({parent for one in wanted for parent in one.parents})
+        select = "SELECT insight_id FROM insights WHERE concept_id IN "
+        ids = [row["insight_id"] for row in select_in(connection, select, parents)]
+        new = [number for number in ids if number not in found]
+        wanted = read_insights(connection, cycle=None, ids=new)
+    return [found[number] for number in sorted(found)]
+
+
+def read_rejected_pairs(
+    connection: sqlite3.Connection, *, cycle: int, limit: int, seed: int
+) -> list[tuple[Concept, Concept]]:
+    """A seeded sample of pairs, up to a cycle, in which no adapter has found a link.
+
+    The last answer was NONE, or an idea that the critic refused. What a guard refused, and what
+    was refused for its place in the queue, is left out: it does not say that there is no link.
+    """
+    rows = connection.execute(
+        "SELECT a_id, b_id FROM pairs p JOIN proposals USING (pair_id) "
+        "JOIN verdicts v USING (pair_id) WHERE p.cycle <= ? AND rejected_because IS NOT NULL "
+        "AND (is_none OR novelty IS NOT NULL) AND rejected_because NOT LIKE 'duplicate%' "
+        "AND rejected_because NOT LIKE 'quota%' AND NOT EXISTS (SELECT 1 FROM pairs q "
+        "JOIN verdicts w USING (pair_id) WHERE q.pair_number = p.pair_number "
+        "AND (w.rejected_because IS NULL OR q.pair_id > p.pair_id)) ORDER BY p.pair_id",
+        (cycle,),
+    ).fetchall()
+    chosen = Random(seed).sample(rows, min(limit, len(rows)))
+    concepts = read_concepts(connection, pair_members(chosen))
+    return [(concepts[row["a_id"]], concepts[row["b_id"]]) for row in chosen]
 
 
 def read_pairs(

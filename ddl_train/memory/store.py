@@ -9,12 +9,12 @@ This class is the door; the rooms are `sources`, `vectors`, `batches`, `verdicts
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from random import Random
 
 from ddl_train.config import WakeConfig
 from ddl_train.memory import batches, forget, reading, sources
 from ddl_train.memory.forget import Forgotten
-from ddl_train.memory.index import IdArray
+from ddl_train.memory.index import IdArray, remove_index
+from ddl_train.memory.study import write_study_items
 from ddl_train.memory.vectors import Vectors
 from ddl_train.memory.verdicts import write_verdicts
 from ddl_train.records import (
@@ -29,7 +29,6 @@ from ddl_train.records import (
     Usage,
     Verdict,
 )
-from ddl_train.storage.database import transaction
 from ddl_train.storage.run import Run
 
 
@@ -39,10 +38,8 @@ class Memory:
     def __init__(self, run: Run, embedder: Embedder | None = None) -> None:
         """Open memory; with an embedder it also embeds what has no vector yet.
 
-        Args:
-            run: open for writing, or for reading.
-            embedder: without one, memory can be read, drawn from uniformly and forgotten in, but
-                knows no neighbours and takes nothing in.
+        Without an embedder, memory can be read, drawn from uniformly and made to forget, but it
+        knows no neighbours and takes nothing in.
         """
         self._run = run
         self._db = run.database
@@ -107,7 +104,7 @@ class Memory:
         removed = forget.forget_sources(self._db, source_glob)
         self._active = None
         self._run.drop_night(self._run.next_cycle)
-        self._run.index_path.unlink(missing_ok=True)
+        remove_index(self._run.index_path)
         if self._vectors is not None:
             self._vectors.rebuild()
         forget.finish(self._db)
@@ -149,15 +146,7 @@ class Memory:
 
     def lineage(self, insight_id: int) -> list[Insight]:
         """An insight and every insight it rests on, oldest first."""
-        found: dict[int, Insight] = {}
-        wanted = [self.insight(insight_id)]
-        while wanted:
-            found |= {insight.insight_id: insight for insight in wanted}
-            parents = sorted({parent for insight in wanted for parent in insight.parents})
-            select = "SELECT insight_id FROM insights WHERE concept_id IN "
-            ids = [row[0] for row in reading.select_in(self._db, select, parents)]
-            wanted = self.insights(ids=[number for number in ids if number not in found])
-        return [found[number] for number in sorted(found)]
+        return reading.read_lineage(self._db, self.insight(insight_id))
 
     # Neighbours.
 
@@ -277,35 +266,15 @@ class Memory:
     def rejected_pairs(self, cycle: int, limit: int, seed: int) -> list[tuple[Concept, Concept]]:
         """Pairs, up to a cycle, that only ever were answered NONE or refused by the critic.
 
-        A seeded sample. What a guard refused is left out: a badly put idea is no lack of a link.
+        A seeded sample; what a guard refused is left out.
         """
-        rows = self._db.execute(
-            "SELECT a_id, b_id FROM pairs p JOIN proposals USING (pair_id) "
-            "JOIN verdicts v USING (pair_id) WHERE p.cycle <= ? AND rejected_because IS NOT NULL "
-            "AND (is_none OR novelty IS NOT NULL) AND rejected_because NOT LIKE 'duplicate%' "
-            "AND rejected_because NOT LIKE 'quota%' AND NOT EXISTS (SELECT 1 FROM pairs q "
-            "JOIN verdicts w USING (pair_id) WHERE q.pair_number = p.pair_number "
-            "AND (w.rejected_because IS NULL OR q.pair_id > p.pair_id)) ORDER BY p.pair_id",
-            (cycle,),
-        ).fetchall()
-        chosen = Random(seed).sample(rows, min(limit, len(rows)))
-        found = reading.read_concepts(self._db, reading.pair_members(chosen))
-        return [(found[row["a_id"]], found[row["b_id"]]) for row in chosen]
+        return reading.read_rejected_pairs(self._db, cycle=cycle, limit=limit, seed=seed)
 
     # Study items.
 
     def save_study_items(self, items: Sequence[StudyItem]) -> None:
         """Keep items in one transaction; the same question of an insight is replaced."""
-        with transaction(self._db):
-            self._db.executemany(
-                "INSERT INTO study_items (insight_id, family, kind, question, answer, is_checked) "
-                "VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (insight_id, family, kind, question) "
-                "DO UPDATE SET answer = ?5, is_checked = ?6",
-                [
-                    (i.insight_id, i.family, i.kind, i.question, i.answer, i.is_checked)
-                    for i in items
-                ],
-            )
+        write_study_items(self._db, items)
 
     def study_items(
         self, insight_ids: Sequence[int] | None = None, family: str | None = None

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from ddl_train.errors import RunError
-from ddl_train.memory.index import IdArray, VectorIndex, load_index, save_index
+from ddl_train.memory.index import IdArray, VectorIndex, load_index, remove_index, save_index
 from ddl_train.records import Embedder, FloatArray, Usage
 from ddl_train.storage.database import transaction
 
@@ -64,7 +64,7 @@ class Vectors:
     def rebuild(self) -> None:
         """Make the index anew from the database and write it."""
         self._index = None
-        self._path.unlink(missing_ok=True)
+        remove_index(self._path)
         self.update()
         self.save()
 

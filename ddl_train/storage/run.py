@@ -9,28 +9,22 @@
 looks at one without a lock. All three are context managers.
 """
 
-import json
 import shutil
-import sqlite3
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Self
 
 from ddl_train.config import Config, dump_yaml
-from ddl_train.errors import AdapterError, RunError
+from ddl_train.errors import RunError
 from ddl_train.records import (
     BASE,
     AdapterVersion,
-    EvalReport,
-    JsonObject,
     Promotion,
-    Usage,
 )
-from ddl_train.storage import history, ledger
+from ddl_train.storage import history
 from ddl_train.storage.adapters import (
     install_adapter,
     keep_adapter,
-    read_adapters,
     verify_adapter,
 )
 from ddl_train.storage.create import (
@@ -47,20 +41,20 @@ from ddl_train.storage.create import (
 )
 from ddl_train.storage.database import open_database, transaction
 from ddl_train.storage.files import explained, leftovers, remove, write_text
+from ddl_train.storage.journal import Journal
 from ddl_train.storage.lock import WriterLock
 
 
-class Run:
+class Run(Journal):
     """A run directory that is open. Made by `create`, `open` or `read`."""
 
     def __init__(self, run_dir: Path, lock: WriterLock | None) -> None:
-        self.dir = run_dir
         self._lock = lock
         self.changes: list[Change] = []
         """What the config of this opening changed: dotted key, old value, new value."""
         try:
-            self.database: sqlite3.Connection = open_database(
-                run_dir / DATABASE_NAME, is_read_only=lock is None
+            super().__init__(
+                run_dir, open_database(run_dir / DATABASE_NAME, is_read_only=lock is None)
             )
             self.config: Config = read_config(self.database, run_dir)
             self._seen_current = self.current
@@ -128,26 +122,10 @@ class Run:
         return self.dir / PROMPTS_NAME
 
     @property
-    def adapters_dir(self) -> Path:
-        return self.dir / "adapters"
-
-    @property
     def index_path(self) -> Path:
         return self.dir / "index.faiss"
 
     # Cycles and their stages.
-
-    @property
-    def next_cycle(self) -> int:
-        """The first cycle that is not done."""
-        return history.next_cycle(self.database)
-
-    def start_cycle(self, cycle: int) -> None:
-        history.start_cycle(self.database, cycle)
-
-    def stage(self, cycle: int) -> str:
-        """What a cycle is in the middle of: wake, sleep, evaluate, promote, or done."""
-        return history.stage_of(self.database, cycle)
 
     def finish_stage(self, cycle: int, stage: str, **facts: object) -> None:
         """Go to the next stage and keep `facts` (JSON). Checkpoints of a done cycle are removed."""
@@ -155,9 +133,6 @@ class Run:
         history.finish_stage(self.database, cycle, stage, facts)
         if self.stage(cycle) == "done":
             self.drop_night(cycle)
-
-    def cycles(self) -> list[history.CycleState]:
-        return history.read_cycles(self.database)
 
     def night_dir(self, cycle: int) -> Path:
         """Folder for the trainer's checkpoints of a night; it goes when the cycle is done."""
@@ -171,12 +146,6 @@ class Run:
         shutil.rmtree(self.dir / "nights" / str(cycle), ignore_errors=True)
 
     # Adapters and the current pointer.
-
-    @property
-    def current(self) -> str:
-        """Version of the promoted adapter, or `base`."""
-        row = self.database.execute("SELECT value FROM state WHERE key = 'current'").fetchone()
-        return str(row["value"]) if row else BASE
 
     def add_adapter(
         self,
@@ -220,22 +189,6 @@ class Run:
         keep_adapter(self.database, adapter, seen)
         return self.adapter(version)
 
-    def adapter(self, version: str) -> AdapterVersion:
-        """A known adapter.
-
-        Raises:
-            AdapterError: this run has none of that name.
-        """
-        adapters = {adapter.version: adapter for adapter in self.adapters()}
-        if version not in adapters:
-            known = ", ".join(adapters) or "none yet"
-            raise AdapterError(f"{self.dir}: has no adapter {version!r}; it has: {known}")
-        return adapters[version]
-
-    def adapters(self) -> list[AdapterVersion]:
-        """All adapters, in the order they were made."""
-        return read_adapters(self.database, self.adapters_dir)
-
     def record_promotion(self, cycle: int, promotion: Promotion) -> None:
         """Keep a decision and move the current pointer, in one transaction.
 
@@ -262,39 +215,6 @@ class Run:
         )
         self._decide(max(self.next_cycle - 1, 0), promotion, is_rollback=True)
         return target
-
-    def promotions(self) -> list[history.PromotionRow]:
-        """All decisions, first to last."""
-        return history.read_promotions(self.database)
-
-    # Reports, the ledger, metrics.
-
-    def save_report(self, report: EvalReport) -> None:
-        history.save_report(self.database, report)
-
-    def reports(self, cycle: int | None = None) -> list[EvalReport]:
-        """Reports of one cycle, or of all, in the order they were made."""
-        return history.read_reports(self.database, cycle)
-
-    def record_usage(
-        self, cycle: int, role: str, usage: Usage, num_calls: int, *, item: str | None = None
-    ) -> None:
-        """Enter what a role has cost. With `item`, doing it again replaces the first entry."""
-        row = ledger.UsageRow(cycle=cycle, role=role, num_calls=num_calls, usage=usage, item=item)
-        ledger.record_usage(self.database, row)
-
-    def usage(self, cycle: int | None = None) -> list[ledger.UsageRow]:
-        return ledger.read_usage(self.database, cycle)
-
-    def metrics(self, values: JsonObject) -> None:
-        """Append a line to metrics.jsonl. For plots; nothing is read back from it."""
-        path = self.dir / "metrics.jsonl"
-        with explained(path), path.open("ab+") as file:
-            if file.tell():
-                file.seek(-1, 2)
-                if file.read(1) != b"\n":
-                    file.write(b"\n")
-            file.write(json.dumps(values, ensure_ascii=False, default=str).encode() + b"\n")
 
     def _decide(self, cycle: int, promotion: Promotion, *, is_rollback: bool = False) -> None:
         if promotion.promoted and promotion.candidate != BASE:
