@@ -39,8 +39,13 @@ class Adapters:
     def __iter__(self) -> Iterator[str]:
         return iter(tuple(self._paths))
 
-    def load(self, version: str, path: Path) -> None:
+    def load(self, version: str, path: Path, *, base_sha256: str | None = None) -> None:
         """Make an adapter known. Its weights are put on the base when it is first used.
+
+        Args:
+            version: the name it gets.
+            path: its folder.
+            base_sha256: fingerprint of the base it was trained on, where that is known.
 
         Raises:
             AdapterError: damaged, of another kind, or made for another base.
@@ -49,7 +54,12 @@ class Adapters:
             raise AdapterError(f"{path}: an adapter cannot be named {BASE!r}")
         if version in self._paths:
             self.unload(version)
-        check_adapter(path, self._base, self._sha256)
+        if base_sha256 is not None and base_sha256 != self._sha256:
+            raise AdapterError(
+                f"{path}: the adapter was made for another base (fingerprint {base_sha256[:12]}, "
+                f"this base has {self._sha256[:12]}); load the base that it was trained on"
+            )
+        check_adapter(path, self._base)
         self._paths[version] = path
 
     def unload(self, version: str) -> None:
@@ -137,16 +147,17 @@ def reclaim(base: Any) -> None:
     assert not any(isinstance(module, BaseTunerLayer) for module in base.modules())
     for name in ("forward", "_original_forward", "peft_config", "_hf_peft_config_loaded"):
         base.__dict__.pop(name, None)
-    if getattr(base, "is_gradient_checkpointing", False):
-        base.gradient_checkpointing_disable()
-    if getattr(base, "_require_grads_hook", None) is not None:
-        base.disable_input_require_grads()
+    for module in base.modules():
+        if getattr(module, "gradient_checkpointing", False):
+            module.gradient_checkpointing = False
+    # enable_input_require_grads loses its earlier handle when it is called twice
+    base.get_input_embeddings()._forward_hooks.clear()
     base.requires_grad_(False).eval()
     for parameter in base.parameters():
         parameter.grad = None
 
 
-def check_adapter(path: Path, base: Any, base_sha256: str) -> None:
+def check_adapter(path: Path, base: Any) -> None:
     """Refuse an adapter that is damaged or not made for this base, before anything is changed.
 
     Raises:
@@ -156,13 +167,6 @@ def check_adapter(path: Path, base: Any, base_sha256: str) -> None:
     if config.get("peft_type") != "LORA":
         raise AdapterError(
             f"{path}: adapter_config.json is of type {config.get('peft_type')!r}; expected LORA"
-        )
-    manifest = path / "manifest.json"
-    made_for = _read_json(manifest).get("base_sha256") if manifest.is_file() else None
-    if made_for is not None and made_for != base_sha256:
-        raise AdapterError(
-            f"{path}: the adapter was made for another base (fingerprint {made_for[:12]}, this "
-            f"base has {base_sha256[:12]}); load the base that it was trained on"
         )
     if not (path / WEIGHTS).is_file():
         raise AdapterError(f"{path}: holds no {WEIGHTS}; only safetensors adapters are loaded")

@@ -3,12 +3,12 @@
 import hashlib
 import importlib.util
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
+from huggingface_hub import constants
 from safetensors import SafetensorError
 from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig, GenerationConfig
 from transformers.utils.hub import cached_file
@@ -152,7 +152,7 @@ def _explain(config: ModelConfig, error: Exception) -> str:
     """One sentence on why a base cannot be loaded."""
     reason = " ".join(str(error).split())[:300]
     if not Path(config.base).is_dir():
-        offline = " (this machine is set offline)" if os.environ.get("HF_HUB_OFFLINE") else ""
+        offline = " (this machine is set offline)" if constants.HF_HUB_OFFLINE else ""
         return (
             f"{config.base}: cannot be loaded from the Hugging Face Hub{offline}, and no folder "
             f"has that name: {reason}"

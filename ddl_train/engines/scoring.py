@@ -9,9 +9,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 
 from ddl_train.engines.batches import Padded, pad_left
+from ddl_train.records import FloatArray
 
 MIN_SHARED_TOKENS = 16
 LOGITS_BUDGET = {"cpu": 1 << 26, "cuda": 1 << 29}
@@ -178,6 +180,20 @@ def _forward(
         use_cache=use_cache or cache is not None,
         logits_to_keep=keep,
     )
+
+
+def sum_hidden(base: Any, padded: Padded) -> FloatArray:
+    """Sum of the last hidden states of each row, its first token left out: [rows, width]."""
+    mask = padded.attention_mask
+    hidden = base.base_model(
+        input_ids=padded.input_ids,
+        attention_mask=mask,
+        position_ids=(mask.cumsum(-1) - 1).clamp(min=0),
+        use_cache=False,
+    ).last_hidden_state
+    kept = mask * (mask.cumsum(-1) > 1)
+    sums = (hidden.float() * kept[..., None]).sum(1)
+    return np.asarray(sums.cpu().numpy(), dtype=np.float32)
 
 
 def _pick(logits: torch.Tensor, wanted: Sequence[Sequence[int]]) -> list[list[float]]:

@@ -20,7 +20,7 @@ from ddl_train.engines.batches import by_length, pad_left
 from ddl_train.engines.chat import ChatFormat
 from ddl_train.engines.integers import IntegerTree
 from ddl_train.engines.loading import LoadedBase, load_base
-from ddl_train.engines.scoring import Query, Scorer
+from ddl_train.engines.scoring import Query, Scorer, sum_hidden
 from ddl_train.errors import ModelError
 from ddl_train.records import (
     BASE,
@@ -88,9 +88,14 @@ class TransformersEngine:
         config = self._base.config.get_text_config()
         return getattr(config, "max_position_embeddings", None)
 
-    def load_adapter(self, version: str, path: Path) -> None:
-        """Make an adapter known under `version`; AdapterError when it does not fit the base."""
-        self.adapters.load(version, path)
+    def load_adapter(self, version: str, path: Path, *, base_sha256: str | None = None) -> None:
+        """Make an adapter known under `version`.
+
+        Raises:
+            AdapterError: it is damaged, or was made for another base; `base_sha256`, where known,
+                is the fingerprint of the base that it was trained on.
+        """
+        self.adapters.load(version, path, base_sha256=base_sha256)
 
     def unload_adapter(self, version: str) -> None:
         """Free an adapter."""
@@ -194,25 +199,14 @@ class TransformersEngine:
         with torch.no_grad(), self.adapters.active(BASE):
             for batch in by_length(lengths, self.config.batch_size):
                 chosen = [pieces[position] for position in batch]
-                sums = self._sum_hidden([[*first, *ids] for _, first, ids in chosen])
+                sequences = [[*first, *ids] for _, first, ids in chosen]
+                padded = pad_left(sequences, self.chat.pad_token_id, self.device)
+                sums = sum_hidden(self._base, padded)
                 for (number, _, ids), row in zip(chosen, sums, strict=True):
                     pooled[number] += row
                     counts[number] += len(ids)
         means = pooled / np.maximum(counts, 1)[:, None]
         return means.astype(np.float32), self._usage(start, sum(lengths), 0)
-
-    def _sum_hidden(self, sequences: Sequence[list[int]]) -> FloatArray:
-        padded = pad_left(sequences, self.chat.pad_token_id, self.device)
-        mask = padded.attention_mask
-        hidden = self._base.base_model(
-            input_ids=padded.input_ids,
-            attention_mask=mask,
-            position_ids=(mask.cumsum(-1) - 1).clamp(min=0),
-            use_cache=False,
-        ).last_hidden_state
-        kept = mask * (mask.cumsum(-1) > 1)
-        sums = (hidden.float() * kept[..., None]).sum(1)
-        return np.asarray(sums.cpu().numpy(), dtype=np.float32)
 
     def _likelihoods(
         self, split: Sequence[tuple[list[int], list[int]]], *, adapter: str, start: float
