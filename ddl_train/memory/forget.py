@@ -22,7 +22,7 @@ from typing import Any
 from ddl_train.errors import SourceError
 from ddl_train.memory.reading import select_in
 from ddl_train.memory.sources import content_hash, file_of, name_hashes
-from ddl_train.storage.database import scrub, transaction
+from ddl_train.storage.database import owe_scrub, transaction
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -47,7 +47,7 @@ class _Doomed:
 
 
 def forget_sources(connection: sqlite3.Connection, pattern: str) -> Forgotten:
-    """Remove the sources that match a glob. The caller rewrites the index, then calls `finish`.
+    """Remove the sources that match a glob. The caller removes the index, then calls `finish_scrub`.
 
     A pattern is matched against the source as it was given, and against the file of a row.
 
@@ -78,21 +78,8 @@ def forget_sources(connection: sqlite3.Connection, pattern: str) -> Forgotten:
             adapters=tuple(adapters),
         )
         _write_act(connection, forgotten_id, pattern, removed, hashes)
-        connection.execute("INSERT OR REPLACE INTO state VALUES ('scrub_owed', '1')")
+        owe_scrub(connection)
     return removed
-
-
-def finish(connection: sqlite3.Connection) -> None:
-    """Rewrite the file, if a forgetting still owes that.
-
-    Raises:
-        RunError: another program reads the run at this moment.
-    """
-    owed = connection.execute("SELECT 1 FROM state WHERE key = 'scrub_owed'").fetchone()
-    if owed:
-        scrub(connection)
-        with transaction(connection):
-            connection.execute("DELETE FROM state WHERE key = 'scrub_owed'")
 
 
 def _matching(connection: sqlite3.Connection, pattern: str) -> list[str]:

@@ -1,24 +1,21 @@
 """The nearest-neighbour index: FAISS, flat, inner product of unit vectors.
 
-A cache and nothing more. `index.faiss` is described by `index.json` (rows, embedder, digest of the
-concept ids, sha256 of the file); a file that does not fit its description or the database is
-rebuilt from the database. Rows lie in the order of concept ids, so a file that is only behind is
-completed instead. Exact search serves up to about a million concepts.
+A cache and nothing more: a file that does not fit its description (`storage.cache`) or the database
+is built anew from the database, one that is only behind is completed. Exact search serves up to
+about a million concepts.
 """
 
 import hashlib
-import json
 from pathlib import Path
 from typing import Any
 
 import faiss
 import numpy as np
-from numpy.typing import NDArray
 
 from ddl_train.records import FloatArray
-from ddl_train.storage.files import write_bytes, write_text
+from ddl_train.storage.cache import IdArray, fits, read_index_header, write_index
 
-IdArray = NDArray[np.int64]
+__all__ = ["IdArray", "VectorIndex", "load_index", "save_index"]
 
 
 class VectorIndex:
@@ -64,58 +61,26 @@ class VectorIndex:
 
 
 def save_index(index: VectorIndex, path: Path, *, embedder: str) -> None:
-    """Write the file, then its description: a crash between the two means a rebuild."""
     content = faiss.serialize_index(index._index).tobytes()
-    header = {
-        "rows": len(index),
-        "embedder": embedder,
-        "ids_sha256": _ids_sha256(index.ids),
-        "sha256": hashlib.sha256(content).hexdigest(),
-    }
-    write_bytes(path, content)
-    write_text(header_path(path), json.dumps(header, indent=2) + "\n")
+    write_index(path, content, embedder=embedder, ids=index.ids)
 
 
 def load_index(path: Path, *, embedder: str, ids: IdArray) -> VectorIndex | None:
-    """The stored index if it holds the first of `ids` in order, else None.
+    """The stored index if it is whole and holds the first of `ids` in order, else None.
 
     Fewer rows than ids is no fault: the caller adds what is missing.
     """
-    header = read_header(path)
-    if header is None or header["embedder"] != embedder or header["rows"] > len(ids):
+    header = read_index_header(path)
+    if header is None or header.embedder != embedder or not fits(header, ids):
         return None
-    kept = ids[: header["rows"]]
-    if header["ids_sha256"] != _ids_sha256(kept):
+    try:
+        content = path.read_bytes()
+    except OSError:
         return None
-    content = path.read_bytes()
-    if hashlib.sha256(content).hexdigest() != header["sha256"]:
+    if hashlib.sha256(content).hexdigest() != header.sha256:
         return None
     stored = faiss.deserialize_index(np.frombuffer(content, dtype=np.uint8))
     index = VectorIndex(stored.d)
     index._index = stored
-    index.ids = kept.copy()
+    index.ids = ids[: header.rows].copy()
     return index
-
-
-def remove_index(path: Path) -> None:
-    path.unlink(missing_ok=True)
-    header_path(path).unlink(missing_ok=True)
-
-
-def read_header(path: Path) -> dict[str, Any] | None:
-    """The description of a stored index, or None if there is no readable one."""
-    try:
-        header = json.loads(header_path(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    is_whole = isinstance(header, dict) and path.is_file()
-    keys = {"rows", "embedder", "ids_sha256", "sha256"}
-    return header if is_whole and keys <= header.keys() else None
-
-
-def header_path(path: Path) -> Path:
-    return path.with_suffix(".json")
-
-
-def _ids_sha256(ids: IdArray) -> str:
-    return hashlib.sha256(np.ascontiguousarray(ids, dtype="<i8").tobytes()).hexdigest()

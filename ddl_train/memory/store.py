@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from ddl_train.config import WakeConfig
 from ddl_train.memory import batches, forget, reading, sources
 from ddl_train.memory.forget import Forgotten
-from ddl_train.memory.index import IdArray, remove_index
+from ddl_train.memory.index import IdArray
 from ddl_train.memory.study import write_study_items
 from ddl_train.memory.vectors import Vectors
 from ddl_train.memory.verdicts import write_verdicts
@@ -29,6 +29,8 @@ from ddl_train.records import (
     Usage,
     Verdict,
 )
+from ddl_train.storage.cache import remove_index
+from ddl_train.storage.database import finish_scrub
 from ddl_train.storage.run import Run
 
 
@@ -107,7 +109,7 @@ class Memory:
         remove_index(self._run.index_path)
         if self._vectors is not None:
             self._vectors.rebuild()
-        forget.finish(self._db)
+        finish_scrub(self._db)
         return removed
 
     # Concepts and insights.

@@ -16,8 +16,9 @@ from pathlib import Path
 import numpy as np
 
 from ddl_train.errors import RunError
-from ddl_train.memory.index import IdArray, VectorIndex, load_index, remove_index, save_index
+from ddl_train.memory.index import IdArray, VectorIndex, load_index, save_index
 from ddl_train.records import Embedder, FloatArray, Usage
+from ddl_train.storage.cache import remove_index, stored_ids
 from ddl_train.storage.database import transaction
 
 _logger = logging.getLogger(__name__)
@@ -171,15 +172,8 @@ class Vectors:
 
     def _fill_index(self, mean: FloatArray) -> None:
         if self._index is None:
-            ids = [
-                row[0]
-                for row in self._connection.execute(
-                    "SELECT concept_id FROM embeddings WHERE embedder = ? ORDER BY concept_id",
-                    (self._embedder.name,),
-                )
-            ]
-            array = np.array(ids, dtype=np.int64)
-            self._index = load_index(self._path, embedder=self._embedder.name, ids=array)
+            ids = stored_ids(self._connection, self._embedder.name)
+            self._index = load_index(self._path, embedder=self._embedder.name, ids=ids)
         if self._index is None or self._index.width != len(mean):
             self._index = VectorIndex(len(mean))
         last = int(self._index.ids[-1]) if len(self._index) else 0

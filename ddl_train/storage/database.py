@@ -14,8 +14,6 @@ from ddl_train.errors import ResourceError, RunError
 from ddl_train.storage.files import full_disk, not_writable
 from ddl_train.storage.schema import APPLICATION_ID, FORMAT_VERSION, MIGRATIONS, SCHEMA
 
-__all__ = ["SCHEMA", "explained_sql", "open_database", "scrub", "transaction"]
-
 _BUSY_TIMEOUT_S = 10.0
 _DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 _IN_USE = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
@@ -76,12 +74,24 @@ def explained_sql(path: Path) -> Iterator[None]:
         raise
 
 
-def scrub(connection: sqlite3.Connection) -> None:
-    """Rewrite the file, so that nothing deleted is left in it or in its write-ahead log.
+def owe_scrub(connection: sqlite3.Connection) -> None:
+    """Note, inside the caller's transaction, that the file holds text it must lose."""
+    connection.execute("INSERT OR REPLACE INTO state VALUES ('scrub_owed', '1')")
+
+
+def is_scrub_owed(connection: sqlite3.Connection) -> bool:
+    found = connection.execute("SELECT 1 FROM state WHERE key = 'scrub_owed'").fetchone()
+    return found is not None
+
+
+def finish_scrub(connection: sqlite3.Connection) -> None:
+    """Rewrite the file, if that is owed: nothing deleted is left in it or in its log.
 
     Raises:
         RunError: another program holds the database open, so the log cannot be emptied.
     """
+    if not is_scrub_owed(connection):
+        return
     path = _path_of(connection)
     with explained_sql(path):
         connection.execute("VACUUM")
@@ -89,8 +99,10 @@ def scrub(connection: sqlite3.Connection) -> None:
     if is_busy:
         raise RunError(
             f"{path}: another program is reading it, so deleted text may still stand in its log; "
-            "close that program and run `ddl-train fsck`"
+            "close that program and run `ddl-train fsck --repair`"
         )
+    with transaction(connection):
+        connection.execute("DELETE FROM state WHERE key = 'scrub_owed'")
 
 
 def _connect(path: Path) -> sqlite3.Connection:
