@@ -119,7 +119,10 @@ def make_world(seed: int, spec: WorldSpec, taken: frozenset[str] = frozenset()) 
     literatures = [
         _Literature(
             number,
-            [source.draw(SUBSTANCE) for _ in range(_part(spec.substances, number, spec.literatures))],
+            [
+                source.draw(SUBSTANCE)
+                for _ in range(_part(spec.substances, number, spec.literatures))
+            ],
             [source.draw(FACTOR) for _ in range(_part(spec.factors, number, spec.literatures))],
             [source.draw(AILMENT) for _ in range(_part(spec.ailments, number, spec.literatures))],
         )
@@ -173,7 +176,9 @@ def _degree(rng: random.Random, mean: float) -> int:
     return int(mean) + (rng.random() < mean - int(mean))
 
 
-def _pick(rng: random.Random, spec: WorldSpec, pool: Sequence[str], start: int, n: int) -> list[str]:
+def _pick(
+    rng: random.Random, spec: WorldSpec, pool: Sequence[str], start: int, n: int
+) -> list[str]:
     """Draw up to n different names from pool[start:], the earlier ones oftener if skewed."""
     size = len(pool) - start
     if size <= 0:
@@ -225,7 +230,7 @@ def _meaningless(
             number = rng.randrange(len(literatures))
             size = {ASIDE: 2, NOTE: 1, FILLER: 0}[relation]
             about = rng.sample(names[number], size)
-            fact = Fact(relation, *(about + ["", ""])[:2], rng.randrange(wordings[relation]))
+            fact = Fact(relation, *[*about, "", ""][:2], rng.randrange(wordings[relation]))
             if fact not in seen:
                 seen.add(fact)
                 yield Placed(fact, number)

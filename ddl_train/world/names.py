@@ -1,6 +1,6 @@
 """Invented names: pronounceable, recognisable by their ending, spelt from a fixed inventory.
 
-A name is an opening, one or two middles and an ending: `ve-ran-ol`, `bro-tid-sem-itis`. The ending
+A name is an opening, one or two middles and an ending: `ve-rad-ol`, `bro-tad-sem-itis`. The ending
 tells the kind. Openings end in a vowel, middles are consonant-vowel-consonant, so a name can be cut
 into its parts in one way only, and a tokenizer can spell every name with one token for each part.
 """

@@ -5,6 +5,7 @@ do; only the seedling's upbringing on its home world and on context holds both, 
 that they ask the same. Answers are worded alike in both.
 """
 
+import random
 import re
 from dataclasses import dataclass
 
@@ -52,7 +53,10 @@ STUDY: Wordings = {
         RESTATE: (("what follows for {s} and {o}?", "{fact}"),),
     },
     CAUSE: {
-        FORWARD: (("what does {side} {s} cause?", "{o}"), ("{side} {s} causes which ailment?", "{o}")),
+        FORWARD: (
+            ("what does {side} {s} cause?", "{o}"),
+            ("{side} {s} causes which ailment?", "{o}"),
+        ),
         REVERSE: (("what causes {o}?", "{side} {s}"), ("{o} comes from what?", "{side} {s}")),
         DIRECTION: (("does high or low {s} cause {o}?", "{side}"),),
         RESTATE: (("what follows for {s} and {o}?", "{fact}"),),
@@ -91,7 +95,6 @@ PROBE: Wordings = {
     },
 }  # fmt: skip
 
-_MORE, _LESS = ("more", "less"), ("less", "more")
 _BY_RELATION: dict[str, dict[str, tuple[tuple[str, str], ...]]] = {
     relation: {
         IMPLICATION: implied,
@@ -148,6 +151,22 @@ def questions(fact: Fact, kind: str, *, probe: bool = False) -> list[Question]:
         asks = _asks(fact, asked_kind)
         made.append(Question(_fill(question, fact), _fill(answer, fact), asked_kind, asks, number))
     return made
+
+
+def any_question(rng: random.Random, fact: Fact) -> Question:
+    """A question about a fact, in study or in probe wording."""
+    while True:
+        probe = rng.random() < 0.4
+        kinds = PROBE_KINDS if probe else (*STUDY_KINDS, FORWARD, REVERSE, DIRECTION)
+        made = questions(fact, rng.choice(kinds), probe=probe)
+        if made:
+            return rng.choice(made)
+
+
+def all_asks(fact: Fact) -> set[str]:
+    """Everything that a fact answers."""
+    kinds = (*STUDY_KINDS, DIRECTION)
+    return {question.asks for kind in kinds for question in questions(fact, kind)}
 
 
 def _asks(fact: Fact, kind: str) -> str:

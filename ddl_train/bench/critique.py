@@ -1,0 +1,98 @@
+"""How well a seedling's critic tells its own right proposals from its own wrong ones.
+
+A good generator makes few wrong proposals, too few to measure a critic on. So on pairs that compose
+to nothing it is also kept from answering NONE, and what it then claims is judged too: wrong ideas
+in its own words, as it would make them if it made more.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+
+from ddl_train.bench.pairs import Pair, PairSource
+from ddl_train.bench.speaker import Speaker, render
+from ddl_train.world.language import IDEA_PATTERN, parse_idea
+from ddl_train.world.lessons import NONE, Row
+from ddl_train.world.scenes import AXES
+
+Judged = tuple[Pair, str, bool]
+"""The concepts, the idea as proposed, whether it is right."""
+Figure = tuple[str, float, float, float, int]
+"""Name, value, low, high, number of proposals."""
+
+
+def auc(right: Sequence[float], wrong: Sequence[float]) -> float:
+    """Chance that a right one is above a wrong one; ties count half."""
+    if not right or not wrong:
+        return math.nan
+    wins = sum((r > w) + 0.5 * (r == w) for r in right for w in wrong)
+    return wins / (len(right) * len(wrong))
+
+
+def auc_interval(value: float, num_right: int, num_wrong: int) -> tuple[float, float]:
+    """95 % interval of an AUC after Hanley and McNeil (1982)."""
+    if math.isnan(value):
+        return 0.0, 1.0
+    q1, q2 = value / (2 - value), 2 * value**2 / (1 + value)
+    variance = (
+        value * (1 - value) + (num_right - 1) * (q1 - value**2) + (num_wrong - 1) * (q2 - value**2)
+    )
+    spread = 1.96 * math.sqrt(max(variance, 0.0) / (num_right * num_wrong))
+    return max(0.0, value - spread), min(1.0, value + spread)
+
+
+def own_proposals(speaker: Speaker, source: PairSource, count: int) -> list[Judged]:
+    """Ideas on pairs that compose, and on as many that do not, half of them sharing a name."""
+    linked = source.composing(count)
+    loose = source.unlinked(count - count // 2) + source.sharing(count // 2)
+    replies = speaker.reply([pair.prompt for pair in linked])
+    claims = speaker.reply([pair.prompt for pair in loose], never_first=NONE)
+    judged = []
+    for pair, text in zip(linked + loose, replies + claims, strict=True):
+        if IDEA_PATTERN.match(text):
+            judged.append((pair, text, pair.idea is not None and parse_idea(text) == pair.idea))
+    return judged
+
+
+def slot_scores(speaker: Speaker, judged: Sequence[Judged]) -> list[float]:
+    """Expected coherence, the mean over both orders of the axes."""
+    totals = [0.0] * len(judged)
+    for order in (list(AXES), list(reversed(AXES))):
+        prompts = [
+            render(
+                Row(
+                    skill="score",
+                    template="score",
+                    slots={"a": p.a, "b": p.b, "idea": text, "axes": order, "axis": "coherence"},
+                    completion="",
+                )
+            )
+            for p, text, _ in judged
+        ]
+        for place, value in enumerate(speaker.expected_numbers(prompts, range(1, 11))):
+            totals[place] += value / 2
+    return totals
+
+
+def supports(speaker: Speaker, judged: Sequence[Judged]) -> list[float]:
+    """Geometric mean probability of the conclusion, given the concepts and the reasoning."""
+    texts = [text for _, text, _ in judged]
+    given = [text[: text.rfind(", so ") + 4] for text in texts]
+    likelihoods = speaker.mean_log_likelihoods([p.prompt for p, _, _ in judged], texts, given=given)
+    return [math.exp(value) for value in likelihoods]
+
+
+def critic_rows(speaker: Speaker, source: PairSource, count: int) -> Iterator[Figure]:
+    """AUC of the slot, of the support, and of both multiplied, on the same proposals."""
+    judged = own_proposals(speaker, source, count)
+    slot, support = slot_scores(speaker, judged), supports(speaker, judged)
+    both = [s * t for s, t in zip(slot, support, strict=True)]
+    for name, values in (
+        ("critic AUC, coherence slot", slot),
+        ("support of the conclusion, AUC", support),
+        ("critic AUC, coherence x support", both),
+    ):
+        right = [v for v, (_, _, truth) in zip(values, judged, strict=True) if truth]
+        wrong = [v for v, (_, _, truth) in zip(values, judged, strict=True) if not truth]
+        value = auc(right, wrong)
+        low, high = auc_interval(value, len(right), len(wrong))
+        yield name, value, low, high, len(judged)

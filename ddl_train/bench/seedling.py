@@ -1,0 +1,186 @@
+"""The skills of a seedling, measured on worlds it never saw: `ddl-train bench seedling`.
+
+Everything is greedy and goes through the terse prompts that the roles use. Shares come with Wilson
+95 % intervals, AUCs with those of Hanley and McNeil. A goal is met when the measured value reaches
+it, not its lower bound.
+"""
+
+import json
+import random
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from ddl_train.bench.critique import critic_rows
+from ddl_train.bench.pairs import Pair, PairSource
+from ddl_train.bench.speaker import Speaker, render
+from ddl_train.probes.statistics import wilson
+from ddl_train.world.home import Home
+from ddl_train.world.language import write_idea
+from ddl_train.world.lessons import NONE, UNKNOWN, Row, context_row, study_row
+from ddl_train.world.questions import PROBE_KINDS, STUDY_KINDS, questions
+from ddl_train.world.scenes import Scene, make_scene
+
+SIZES = {"composition": 600, "none": 4000, "hard": 800, "study": 200, "context": 600, "home": 900}
+QUICK_SHARE = 10
+"""`quick` asks a tenth of everything."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SkillRow:
+    """One line of the skills table."""
+
+    skill: str
+    value: float
+    low: float
+    high: float
+    num_items: int
+    goal: float | None = None
+    """None: shown for information."""
+
+    @property
+    def is_met(self) -> bool:
+        return self.goal is None or self.value >= self.goal
+
+
+def run(
+    model_dir: Path, seed: int = 0, out: Path | None = None, *, quick: bool = False
+) -> dict[str, Any]:
+    """Measure every skill; `met` tells whether all goals are reached. Written to `out` if given."""
+    tokenizer = AutoTokenizer.from_pretrained(model_dir)
+    model = AutoModelForCausalLM.from_pretrained(model_dir, dtype=torch.float32).eval()
+    speaker = Speaker(model, tokenizer)
+    sizes = {name: size // (QUICK_SHARE if quick else 1) for name, size in SIZES.items()}
+    rows = list(measure(speaker, seed, sizes))
+    result = {
+        "model": str(model_dir),
+        "seed": seed,
+        "num_parameters": model.num_parameters(),
+        "rows": [{**asdict(row), "is_met": row.is_met} for row in rows],
+        "met": all(row.is_met for row in rows),
+    }
+    if out is not None:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    return result
+
+
+def table(result: dict[str, Any]) -> str:
+    """The rows of a result as a Markdown table."""
+    lines = ["| skill | value | 95 % interval | n | goal |", "|---|---|---|---|---|"]
+    for row in result["rows"]:
+        goal = (
+            ""
+            if row["goal"] is None
+            else f"{row['goal']:.2f} {'met' if row['is_met'] else 'missed'}"
+        )
+        lines.append(
+            f"| {row['skill']} | {row['value']:.4f} | {row['low']:.4f} to {row['high']:.4f} "
+            f"| {row['num_items']} | {goal} |"
+        )
+    return "\n".join(lines)
+
+
+def measure(speaker: Speaker, seed: int, sizes: dict[str, int]) -> Iterable[SkillRow]:
+    """All rows of the table, one skill after another."""
+    source = PairSource(seed)
+    yield _composing(
+        speaker, "composition of two documents' sentences", source.composing(sizes["composition"])
+    )
+    yield _composing(
+        speaker, "composition on an earlier insight", source.on_insights(sizes["composition"])
+    )
+    yield _refusing(
+        speaker, "NONE, pairs at the world's rate", source.unlinked(sizes["none"]), 0.99
+    )
+    yield _refusing(speaker, "NONE, pairs that share a name", source.sharing(sizes["hard"]), None)
+    for name, value, low, high, count in critic_rows(speaker, source, sizes["composition"]):
+        goal = 0.99 if name.startswith("critic AUC") else None
+        yield SkillRow(skill=name, value=value, low=low, high=high, num_items=count, goal=goal)
+    yield from _studying(speaker, random.Random(f"bench/study/{seed}"), sizes["study"])
+    yield from _reading(speaker, random.Random(f"bench/context/{seed}"), sizes["context"])
+    yield from _remembering(speaker, random.Random(f"bench/home/{seed}"), sizes["home"])
+
+
+def _share(skill: str, hits: Sequence[bool], goal: float | None) -> SkillRow:
+    low, high = wilson(sum(hits), len(hits))
+    value = sum(hits) / max(len(hits), 1)
+    return SkillRow(skill=skill, value=value, low=low, high=high, num_items=len(hits), goal=goal)
+
+
+def _composing(speaker: Speaker, name: str, pairs: Sequence[Pair]) -> SkillRow:
+    """Right is the idea word for word: both premises in order, and the conclusion."""
+    replies = speaker.reply([pair.prompt for pair in pairs])
+    hits = [
+        pair.idea is not None and reply == write_idea(*pair.idea)
+        for pair, reply in zip(pairs, replies, strict=True)
+    ]
+    return _share(name, hits, 0.97)
+
+
+def _refusing(speaker: Speaker, name: str, pairs: Sequence[Pair], goal: float | None) -> SkillRow:
+    replies = speaker.reply([pair.prompt for pair in pairs], max_new_tokens=2)
+    return _share(name, [reply == NONE for reply in replies], goal)
+
+
+def _answered(speaker: Speaker, rows: Sequence[Row]) -> list[bool]:
+    replies = speaker.reply([render(row) for row in rows])
+    return [reply in (row.completion, *row.right) for row, reply in zip(rows, replies, strict=True)]
+
+
+def _gather(
+    rng: random.Random,
+    maker: Callable[[random.Random, Scene], Row],
+    wanted: Callable[[Row], bool],
+    count: int,
+) -> list[Row]:
+    rows: list[Row] = []
+    while len(rows) < count:
+        scene = make_scene(rng)
+        if scene.chains:
+            rows += [row for row in (maker(rng, scene) for _ in range(6)) if wanted(row)]
+    return rows[:count]
+
+
+def _studying(speaker: Speaker, rng: random.Random, count: int) -> Iterable[SkillRow]:
+    """Right is any wording of the kind asked for, about the very conclusion, with its answer."""
+    names = [f"study_{kind}" for kind in STUDY_KINDS] + ["probe_forward", "probe_reverse"]
+    for name in names:
+        rows = _gather(rng, study_row, lambda row, name=name: row.skill == name, count)  # type: ignore[misc]
+        goal = 0.97 if name.startswith("study") else None
+        yield _share(f"{name.replace('_', ' item: ')}", _answered(speaker, rows), goal)
+
+
+def _reading(speaker: Speaker, rng: random.Random, count: int) -> Iterable[SkillRow]:
+    known = _gather(rng, context_row, lambda row: row.completion != UNKNOWN, count)
+    yield _share("answer that the context holds", _answered(speaker, known), None)
+    unknown = _gather(rng, context_row, lambda row: row.completion == UNKNOWN, count // 2)
+    yield _share("unknown, when it does not", _answered(speaker, unknown), None)
+
+
+def _remembering(speaker: Speaker, rng: random.Random, count: int) -> Iterable[SkillRow]:
+    """Home facts and first conclusions, closed book; the ceiling is 1, any right answer counts."""
+    home = Home()
+    for probe in (False, True):
+        rows = []
+        for fact in home.statements:
+            for kind in PROBE_KINDS:
+                for question in questions(fact, kind, probe=probe):
+                    right = tuple(home.right_answers(question))
+                    slots = {"question": question.text, "context": []}
+                    rows.append(
+                        Row(
+                            skill=kind,
+                            template="answer",
+                            slots=slots,
+                            completion=right[0],
+                            right=right,
+                        )
+                    )
+        rows = rng.sample(rows, min(count, len(rows)))
+        wording = "probe" if probe else "study"
+        yield _share(f"home world, {wording} wordings", _answered(speaker, rows), 0.95)

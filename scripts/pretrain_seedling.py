@@ -1,0 +1,414 @@
+"""Raise a seedling: a small Llama trained from scratch in the invented world.
+
+    python scripts/pretrain_seedling.py --size base --minutes 85 --work /tmp/seedling
+    python scripts/pretrain_seedling.py --size base --work /tmp/seedling --export checkpoints/seedling
+
+Loss on completions only, rows packed with attention inside each row, more weight on the sign of a
+conclusion and on scores. Warm-up, constant rate, then a linear decay over the last part of the
+minutes. Stopped and started again with the same `--work`, it goes on where it was; with more
+`--minutes`, it goes on longer. Skills are measured on unseen scenes as it trains and appended to
+`skills.jsonl`. On a GPU (`--device cuda`) minutes are enough.
+"""
+
+import os
+
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch: threads sleep, not spin
+
+import argparse
+import json
+import random
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+from seedling_tokenizer import build_tokenizer
+from torch import distributed
+from transformers import LlamaConfig, LlamaForCausalLM
+
+from ddl_train.bench.critique import auc
+from ddl_train.bench.speaker import Speaker, render
+from ddl_train.world.home import Home
+from ddl_train.world.lessons import (
+    HOME_SHARE,
+    Row,
+    context_row,
+    home_row,
+    propose_row,
+    score_row,
+    skill_rows,
+    study_row,
+)
+from ddl_train.world.scenes import make_scene
+
+SIZES = {
+    "base": {"hidden_size": 256, "num_hidden_layers": 4, "intermediate_size": 768, "heads": 8},
+    "small": {"hidden_size": 128, "num_hidden_layers": 3, "intermediate_size": 384, "heads": 4},
+}
+SIGN_WORDS = ("raises", "lowers", "high", "low", "relieve", "worsen")
+SIGN_WEIGHT, SCORE_WEIGHT = 4.0, 3.0
+PLACES = 256
+
+
+# ---- data ---------------------------------------------------------------------------------
+
+
+class Packer:
+    """Makes batches: rows packed into sequences, with segments, positions and loss weights."""
+
+    def __init__(self, seed: int, sequences: int, length: int) -> None:
+        self.seed, self.sequences, self.length = seed, sequences, length
+        self.tokenizer = build_tokenizer()
+        self.home = Home()
+        ids = self.tokenizer.convert_tokens_to_ids
+        self.assistant, self.so = ids("<|assistant|>"), ids("Ġso")
+        self.signs = {ids("Ġ" + word) for word in SIGN_WORDS}
+
+    def rows(self, number: int) -> Iterator[Row]:
+        """Endless rows of a batch; drills of the sign fade out over the first 1,500 batches."""
+        rng = random.Random(f"seedling/{self.seed}/{number}")
+        drill = 0.4 * max(0.0, 1 - number / 1500)
+        while True:
+            rows = []
+            for _ in range(3):
+                rows += skill_rows(rng, drill_share=drill)
+            fresh = len(rows)
+            rows += [home_row(rng, self.home) for _ in range(round(fresh * HOME_SHARE))]
+            rng.shuffle(rows)
+            yield from rows
+
+    def encode(self, rows: list[Row]) -> list[tuple[list[int], list[float]]]:
+        texts = [f"<|user|>{render(row)}<|assistant|>{row.completion}<|end|>" for row in rows]
+        encoded = self.tokenizer(texts, add_special_tokens=False)["input_ids"]
+        return [(ids, self.weights(row, ids)) for row, ids in zip(rows, encoded, strict=True)]
+
+    def weights(self, row: Row, ids: list[int]) -> list[float]:
+        start = ids.index(self.assistant) + 1
+        weights = [0.0] * start + [1.0] * (len(ids) - start)
+        if row.skill == "score":
+            weights[start] = SCORE_WEIGHT
+        elif row.skill == "compose":
+            after = max(place for place, token in enumerate(ids) if token == self.so)
+            for place in range(after, len(ids)):
+                if ids[place] in self.signs:
+                    weights[place] = SIGN_WEIGHT
+        return weights
+
+    def batch(self, number: int) -> dict[str, np.ndarray]:
+        shape = (self.sequences, self.length)
+        out = {
+            "ids": np.zeros(shape, np.int64),
+            "segments": np.full(shape, -1, np.int64),
+            "positions": np.zeros(shape, np.int64),
+            "weights": np.zeros(shape, np.float32),
+        }
+        used = [0] * self.sequences
+        rows = self.rows(number)
+        misses = segment = 0
+        while misses < 12:
+            for ids, weights in self.encode([next(rows) for _ in range(64)]):
+                place = next(
+                    (s for s in range(self.sequences) if used[s] + len(ids) <= self.length), None
+                )
+                if place is None:
+                    misses += 1
+                    continue
+                span = slice(used[place], used[place] + len(ids))
+                out["ids"][place, span] = ids
+                out["segments"][place, span] = segment
+                out["positions"][place, span] = np.arange(len(ids))
+                out["weights"][place, span] = weights
+                used[place] += len(ids)
+                segment += 1
+        return out
+
+
+# ---- skills -------------------------------------------------------------------------------
+
+
+def exam_rows(seed: int, each: int) -> dict[str, list[Row]]:
+    """A quick exam on scenes that no batch holds (the bench is the thorough one)."""
+    rng = random.Random(f"exam/{seed}")
+    home = Home()
+    exam: dict[str, list[Row]] = {"home": [home_row(rng, home) for _ in range(each)]}
+    wanted = {"compose": each, "none": each, "study": each, "context": each, "score": 2 * each}
+    while wanted:
+        scene = make_scene(rng)
+        if not scene.chains:
+            continue
+        for maker in (propose_row, propose_row, study_row, context_row, score_row):
+            row = maker(rng, scene)
+            skill = row.skill.partition("_")[0].replace("probe", "study")
+            if skill == "score" and row.slots["axis"] != "coherence":
+                continue
+            if skill in wanted:
+                exam.setdefault(skill, []).append(row)
+                if len(exam[skill]) == wanted[skill]:
+                    del wanted[skill]
+    return exam
+
+
+def measure(speaker: Speaker, exam: dict[str, list[Row]]) -> dict[str, float]:
+    table = {}
+    for skill, rows in exam.items():
+        prompts = [render(row) for row in rows]
+        if skill == "score":
+            means = speaker.expected_numbers(prompts, range(1, 11))
+            right = [mean for mean, row in zip(means, rows, strict=True) if row.truth]
+            wrong = [mean for mean, row in zip(means, rows, strict=True) if not row.truth]
+            table["critic_auc"] = auc(right, wrong)
+            continue
+        replies = speaker.reply(prompts)
+        hits = [r in (row.completion, *row.right) for r, row in zip(replies, rows, strict=True)]
+        table[skill] = sum(hits) / len(hits)
+    return {skill: round(value, 4) for skill, value in table.items()}
+
+
+# ---- training -----------------------------------------------------------------------------
+
+
+def make_model(size: str, vocab_size: int, seed: int) -> LlamaForCausalLM:
+    torch.manual_seed(seed)
+    shape = dict(SIZES[size])
+    heads = shape.pop("heads")
+    config = LlamaConfig(
+        vocab_size=vocab_size,
+        num_attention_heads=heads,
+        num_key_value_heads=heads,
+        max_position_embeddings=1024,
+        tie_word_embeddings=True,
+        pad_token_id=0,
+        bos_token_id=None,
+        eos_token_id=1,
+        **shape,
+    )
+    return LlamaForCausalLM(config)
+
+
+def save_state(path: Path, model: Any, optimizer: Any, meta: dict[str, Any]) -> None:
+    """Write weights, optimizer moments and counters in one file, replaced whole."""
+    tensors = {f"model.{n}": p.detach().contiguous() for n, p in model.named_parameters()}
+    for name, parameter in model.named_parameters():
+        for key, value in optimizer.state[parameter].items():
+            tensors[f"{key}.{name}"] = value.detach().contiguous()
+    save_file(tensors, path.with_suffix(".tmp"), metadata={"meta": json.dumps(meta)})
+    os.replace(path.with_suffix(".tmp"), path)
+
+
+def load_state(path: Path, model: Any, optimizer: Any | None) -> dict[str, Any]:
+    with safe_open(path, "pt") as file, torch.no_grad():
+        for name, parameter in model.named_parameters():
+            parameter.copy_(file.get_tensor(f"model.{name}"))
+            if optimizer is not None:
+                keys = ("step", "exp_avg", "exp_avg_sq")
+                optimizer.state[parameter] = {k: file.get_tensor(f"{k}.{name}") for k in keys}
+        meta: dict[str, Any] = json.loads(file.metadata()["meta"])
+    return meta
+
+
+def rate_at(step: int, seconds: float, args: argparse.Namespace) -> float:
+    """Warm up by steps, stay, then decay linearly by time."""
+    left = (args.minutes * 60 - seconds) / (args.minutes * 60 * args.decay)
+    return float(args.lr * min(1.0, (step + 1) / 100) * max(0.02, min(1.0, left)))
+
+
+def step_loss(body: Any, head: Any, batch: dict[str, torch.Tensor], dtype: Any) -> torch.Tensor:
+    """Weighted cross-entropy of completions; each row sees only itself."""
+    segments = batch["segments"]
+    length = segments.shape[1]
+    causal = torch.ones(length, length, dtype=torch.bool, device=segments.device).tril()
+    mask = (segments[:, None, :, None] == segments[:, None, None, :]) & causal
+    with torch.autocast(segments.device.type, dtype=dtype):
+        hidden = body(
+            input_ids=batch["ids"],
+            attention_mask=mask,
+            position_ids=batch["positions"],
+            use_cache=False,
+        ).last_hidden_state
+        weights, targets = batch["weights"][:, 1:].flatten(), batch["ids"][:, 1:].flatten()
+        taught = pad_places(weights.nonzero()[:, 0], PLACES)
+        logits = head(hidden[:, :-1].flatten(0, 1)[taught])
+    losses = torch.nn.functional.cross_entropy(logits.float(), targets[taught], reduction="none")
+    counted = weights[taught] * (
+        torch.arange(len(taught), device=taught.device) < (weights > 0).sum()
+    )
+    return (losses * counted).sum() / counted.sum()
+
+
+def pad_places(places: torch.Tensor, multiple: int) -> torch.Tensor:
+    """Repeat the first place up to a round length: few shapes, so few kernels are made and kept."""
+    missing = -len(places) % multiple
+    return torch.cat([places, places[:1].expand(missing)])
+
+
+class Team:
+    """Workers that each take their share of a step and meet once in it, to add up gradients.
+
+    One thread each: on shared cores that is faster than threads that meet in every kernel.
+    """
+
+    def __init__(self, rank: int, size: int, work: Path) -> None:
+        self.rank, self.size = rank, size
+        if size > 1:
+            meeting = f"file://{work.resolve()}/meeting"
+            distributed.init_process_group("gloo", init_method=meeting, rank=rank, world_size=size)
+
+    def agree(self, model: Any, seconds: float) -> float:
+        """Make every worker's gradients their mean; returns the seconds of the first worker."""
+        if self.size == 1:
+            return seconds
+        gradients = [p.grad for p in model.parameters() if p.grad is not None]
+        told = torch.tensor([seconds if self.rank == 0 else 0.0])
+        flat = torch.cat([g.flatten() for g in gradients] + [told])
+        distributed.all_reduce(flat)
+        parts = flat[:-1].div_(self.size).split([g.numel() for g in gradients])
+        for gradient, part in zip(gradients, parts, strict=True):
+            gradient.copy_(part.view_as(gradient))
+        return float(flat[-1])
+
+
+def make_optimizer(model: Any, rate: float) -> torch.optim.AdamW:
+    decayed = [p for p in model.parameters() if p.ndim > 1]
+    plain = [p for p in model.parameters() if p.ndim <= 1]
+    groups = [{"params": decayed, "weight_decay": 0.05}, {"params": plain, "weight_decay": 0.0}]
+    return torch.optim.AdamW(groups, lr=rate, betas=(0.9, 0.97), fused=True)
+
+
+def train(rank: int, args: argparse.Namespace) -> None:
+    torch.set_num_threads(args.threads)
+    team = Team(rank, args.workers, args.work)
+    packer = Packer(args.seed, args.sequences // args.workers, args.length)
+    model = make_model(args.size, len(packer.tokenizer), args.seed).to(args.device)
+    optimizer = make_optimizer(model, args.lr)
+    state_path = args.work / "state.safetensors"
+    meta = {"step": 0, "seconds": 0.0, "tokens": 0}
+    if state_path.exists():
+        meta = load_state(state_path, model, optimizer)
+    body = torch.compile(model.model) if args.compile else model.model
+    speaker = Speaker(model, packer.tokenizer)
+    exam = exam_rows(args.seed, args.exam)
+
+    step, tokens, elapsed = meta["step"], meta["tokens"], meta["seconds"]
+    started = clock = time.monotonic()
+    saved_at = measured_at = elapsed
+    shown = losses = 0.0
+    while elapsed < args.minutes * 60:
+        batch = packer.batch(step * args.workers + rank)
+        arrays = {key: torch.from_numpy(value).to(args.device) for key, value in batch.items()}
+        loss = step_loss(body, model.lm_head, arrays, torch.bfloat16)
+        loss.backward()
+        elapsed = team.agree(model, meta["seconds"] + time.monotonic() - started)
+        for group in optimizer.param_groups:
+            group["lr"] = rate_at(step, elapsed, args)
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        optimizer.zero_grad()
+        losses += loss.item()
+        step += 1
+        tokens += int((batch["segments"] >= 0).sum()) * args.workers
+        if rank > 0:
+            continue
+
+        # every hundred steps: say how it goes
+        if step % 100 == 0:
+            pace = 100 * args.sequences * args.length / (time.monotonic() - clock)
+            clock = time.monotonic()
+            shown, losses = losses / 100, 0.0
+            rate = optimizer.param_groups[0]["lr"]
+            say(f"{step} {elapsed / 60:.1f}min loss {shown:.4f} lr {rate:.1e} {pace:.0f} tok/s")
+
+        # every few minutes: measure the skills, keep the state
+        done = elapsed >= args.minutes * 60
+        if done or elapsed - measured_at > args.measure_minutes * 60:
+            measured_at = elapsed
+            minutes = round(elapsed / 60, 1)
+            table = {"step": step, "minutes": minutes, "tokens": tokens, "loss": round(shown, 4)}
+            torch.set_num_threads(args.threads * args.workers)
+            model.eval()
+            table |= measure(speaker, exam)
+            model.train()
+            torch.set_num_threads(args.threads)
+            say(json.dumps(table))
+            with (args.work / "skills.jsonl").open("a") as file:
+                file.write(json.dumps(table) + "\n")
+        if done or elapsed - saved_at > 120:
+            saved_at = elapsed
+            now = {"step": step, "seconds": elapsed, "tokens": tokens}
+            save_state(state_path, model, optimizer, now)
+
+
+def say(text: str) -> None:
+    print(text, flush=True)
+
+
+# ---- export -------------------------------------------------------------------------------
+
+
+def general_rows(seed: int, skills: int) -> Iterator[dict[str, str]]:
+    """Replay for sleep: the first half of the home world in study wordings, and skill rows."""
+    rng = random.Random(f"general/{seed}")
+    yield from Home().replay_rows()
+    kept = 0
+    while kept < skills:
+        for row in rng.sample(skill_rows(rng), 6):
+            if kept < skills and not row.template.startswith("probe") and row.template:
+                kept += 1
+                yield {"prompt": render(row), "completion": row.completion}
+
+
+def export(args: argparse.Namespace) -> None:
+    tokenizer = build_tokenizer()
+    model = make_model(args.size, len(tokenizer), args.seed)
+    meta = load_state(args.work / "state.safetensors", model, None)
+    args.export.mkdir(parents=True, exist_ok=True)
+    model.to(torch.bfloat16).save_pretrained(args.export)
+    tokenizer.save_pretrained(args.export)
+    with (args.export / "general.jsonl").open("w") as file:
+        for row in general_rows(args.seed, 300):
+            file.write(json.dumps(row) + "\n")
+    print(json.dumps(meta))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--size", choices=SIZES, default="base", help="small is the sibling")
+    parser.add_argument(
+        "--work", type=Path, required=True, help="folder for state and skills.jsonl"
+    )
+    parser.add_argument("--minutes", type=float, default=85, help="total training time")
+    parser.add_argument(
+        "--decay", type=float, default=0.25, help="last share of the time: rate falls"
+    )
+    parser.add_argument("--lr", type=float, default=2e-3)
+    parser.add_argument("--sequences", type=int, default=24, help="packed sequences in a step")
+    parser.add_argument("--length", type=int, default=192, help="tokens in a packed sequence")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument(
+        "--workers", type=int, default=2, help="processes that share a step; 1 on a GPU"
+    )
+    parser.add_argument("--threads", type=int, default=1, help="threads of each worker")
+    parser.add_argument("--exam", type=int, default=96, help="rows of each skill in a quick exam")
+    parser.add_argument("--measure-minutes", type=float, default=4)
+    parser.add_argument("--no-compile", dest="compile", action="store_false")
+    parser.add_argument("--export", type=Path, help="write a model folder from the state, and stop")
+    args = parser.parse_args()
+    if args.export:
+        export(args)
+    else:
+        args.work.mkdir(parents=True, exist_ok=True)
+        (args.work / "meeting").unlink(missing_ok=True)
+        if args.workers == 1:
+            train(0, args)
+        else:
+            torch.multiprocessing.spawn(train, args=(args,), nprocs=args.workers)
+
+
+if __name__ == "__main__":
+    main()

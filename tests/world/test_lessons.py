@@ -1,0 +1,90 @@
+"""Rows that the seedling is raised on."""
+
+import random
+from collections import Counter
+
+import pytest
+
+from ddl_train.roles.prompts import load_pack
+from ddl_train.world.home import Home
+from ddl_train.world.language import chain, parse, parse_idea, write_idea
+from ddl_train.world.lessons import NONE, UNKNOWN, Row, home_row, skill_rows
+from ddl_train.world.questions import is_probe_wording
+
+
+def rows_of(seed: int, scenes: int = 40) -> list[Row]:
+    rng = random.Random(seed)
+    return [row for _ in range(scenes) for row in skill_rows(rng)]
+
+
+@pytest.fixture(scope="module")
+def rows() -> list[Row]:
+    return rows_of(0)
+
+
+def test_rows_are_the_same_for_the_same_seed(rows: list[Row]) -> None:
+    assert rows == rows_of(0)
+    assert rows != rows_of(1)
+
+
+def test_what_composes_is_composed_and_what_does_not_is_none(rows: list[Row]) -> None:
+    for row in rows:
+        if row.template == "propose":
+            a, b = parse(row.slots["a"]), parse(row.slots["b"])
+            assert a is not None and b is not None
+            found = chain(a, b)
+            assert row.completion == (NONE if found is None else write_idea(*found))
+
+
+def test_only_right_ideas_are_called_coherent(rows: list[Row]) -> None:
+    for row in rows:
+        if row.skill == "score" and row.slots["axis"] == "coherence":
+            a, b = parse(row.slots["a"]), parse(row.slots["b"])
+            assert a is not None and b is not None
+            right = parse_idea(row.slots["idea"])
+            truth = right is not None and chain(a, b) == right
+            assert row.truth is truth
+            assert (int(row.completion) >= 9) is truth
+
+
+def test_every_score_from_one_to_ten_is_used_at_both_ends(rows: list[Row]) -> None:
+    scores = Counter(row.completion for row in rows_of(2, 150) if row.skill == "score")
+    assert {"1", "2", "4", "5", "7", "8", "9", "10"} <= scores.keys()
+
+
+def test_a_study_row_never_holds_a_probe_wording(rows: list[Row]) -> None:
+    studied = [row for row in rows if row.template.startswith("study")]
+    assert studied
+    assert not [row for row in studied if is_probe_wording(row.completion)]
+
+
+def test_an_unknown_answer_is_not_in_the_context(rows: list[Row]) -> None:
+    asked = [row for row in rows if row.skill == "context"]
+    assert {True, False} == {row.completion == UNKNOWN for row in asked}
+
+
+def test_the_second_half_of_the_home_world_is_never_replayed() -> None:
+    home = Home()
+    replayed = {row["prompt"] for row in home.replay_rows()}
+    assert 500 < len(replayed)
+    assert not [prompt for prompt in replayed if is_probe_wording(prompt)]
+    rng = random.Random(0)
+    asked = {home_row(rng, home).slots["question"] for _ in range(2000)}
+    assert asked - replayed
+
+
+def test_every_row_renders_through_the_prompts_of_the_roles(rows: list[Row]) -> None:
+    pack = load_pack("terse")
+    for row in rows:
+        if row.template:
+            message = pack.render(row.template, **row.slots)
+            assert message and "\n" not in message
+
+
+def test_ideas_and_items_are_read_by_the_pack(rows: list[Row]) -> None:
+    pack = load_pack("terse")
+    for row in rows:
+        if row.skill == "compose":
+            assert pack.parse_idea(row.completion) is not None
+        elif row.template.startswith(("study", "probe")):
+            assert pack.parse_qa(row.completion) is not None

@@ -1,0 +1,55 @@
+"""Study and probe wordings of questions."""
+
+import pytest
+
+from ddl_train.world.language import CANONICAL, DOCUMENT, Fact
+from ddl_train.world.questions import (
+    PROBE_KINDS,
+    PROBE_SKELETONS,
+    STUDY_KINDS,
+    STUDY_SKELETONS,
+    is_probe_wording,
+    questions,
+)
+from tests.world.test_language import A, F, S, example
+
+
+def test_no_wording_is_both_for_study_and_for_probes() -> None:
+    assert not STUDY_SKELETONS & PROBE_SKELETONS
+    assert not any(is_probe_wording(wording) for wording in STUDY_SKELETONS)
+    sentences = [*CANONICAL.values(), *(w for wordings in DOCUMENT.values() for w in wordings)]
+    assert not any(is_probe_wording(sentence) for sentence in sentences)
+
+
+@pytest.mark.parametrize("relation", list(CANONICAL))
+def test_probe_wordings_are_recognised_and_answered_as_in_study(relation: str) -> None:
+    fact = example(relation)
+    for kind in PROBE_KINDS:
+        studied = {q.answer for q in questions(fact, kind)}
+        for question in questions(fact, kind, probe=True):
+            assert is_probe_wording(f"given this | {question.text}")
+            assert question.answer in studied
+
+
+@pytest.mark.parametrize("kind", STUDY_KINDS)
+def test_every_conclusion_can_be_studied_in_every_kind(kind: str) -> None:
+    for relation in CANONICAL:
+        if relation != "alias":
+            assert questions(example(relation), kind)
+
+
+def test_facts_that_answer_one_question_share_what_it_asks() -> None:
+    one, other = (
+        questions(Fact("relieves", substance, A), "reverse")[0] for substance in (S, "bodalide")
+    )
+    assert one.text == other.text
+    assert one.asks == other.asks
+    assert one.answer != other.answer
+
+
+def test_high_and_low_causes_answer_the_same_question() -> None:
+    asked = {
+        questions(Fact(relation, F, A), "reverse")[0].asks
+        for relation in ("high causes", "low causes")
+    }
+    assert len(asked) == 1
