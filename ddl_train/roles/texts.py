@@ -9,14 +9,17 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-IDEOGRAPHIC = "぀-ヿ㐀-䶿一-鿿豈-﫿ｦ-ﾟ𠀀-𯨟"
-ALPHABETIC = "฀-๿຀-໿က-႟ក-៿"
+IDEOGRAPHIC = (
+    r"\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff66-\uff9f\U00020000-\U0002fa1f"
+)
+"""Kana and Chinese characters: each is about a syllable or a word."""
+ALPHABETIC = r"\u0e00-\u0e7f\u0e80-\u0eff\u1000-\u109f\u1780-\u17ff"
 """Scripts without spaces whose single characters are sounds, not words."""
 _UNIT = re.compile(rf"[{IDEOGRAPHIC}{ALPHABETIC}]|(?:(?![{IDEOGRAPHIC}{ALPHABETIC}])[\w'’])+")
 _RUN = re.compile(rf"[{IDEOGRAPHIC}]+|[{ALPHABETIC}]+|(?:(?![{IDEOGRAPHIC}{ALPHABETIC}])[\w'’])+")
 _IS_IDEOGRAPHIC = re.compile(f"[{IDEOGRAPHIC}]")
 _IS_ALPHABETIC = re.compile(f"[{ALPHABETIC}]")
-_HIRAGANA = re.compile("^[぀-ゟ]+$")
+_HIRAGANA = re.compile(r"^[\u3040-\u309f]+$")
 _STEM = 6
 _SHORT = 4
 

@@ -1,0 +1,64 @@
+"""The admission gate: thresholds by axis, support, agreement; or the best of a batch."""
+
+import pytest
+
+from ddl_train.config import WakeConfig
+from ddl_train.records import Scores, Verdict
+from ddl_train.roles.admission import admit, pick_quota
+from tests.fakes import a_proposal, a_scores
+
+STRICT = WakeConfig(
+    min_novelty=5, min_coherence=6, min_utility=4, min_support=0.5, max_disagreement=2
+)
+
+
+@pytest.mark.parametrize(
+    ("scores", "rule"),
+    [
+        (a_scores(7, 7, 7, support=0.9), None),
+        (a_scores(5, 6, 4, support=0.5, disagreement=2), None),  # just enough of everything
+        (a_scores(4.9, 7, 7, support=0.9), "novelty"),
+        (a_scores(7, 5.9, 7, support=0.9), "coherence"),
+        (a_scores(7, 7, 3.9, support=0.9), "utility"),
+        (a_scores(7, 7, 7, support=0.4), "support"),
+        (a_scores(7, 7, 7, support=None), "support"),  # asked for and not there: closed
+        (a_scores(7, 7, 7, support=0.9, disagreement=2.1), "disagreement"),
+        (a_scores(7, 7, 7, support=0.9, disagreement=None), "disagreement"),
+        (a_scores(float("nan"), 7, 7, support=0.9), "novelty"),
+    ],
+)
+def test_the_first_rule_that_is_missed_is_named(scores: Scores, rule: str | None) -> None:
+    reason = admit(scores, STRICT)
+    assert (reason.partition(":")[0] if reason else None) == rule
+
+
+def test_rules_that_are_off_refuse_nothing() -> None:
+    off = WakeConfig(min_novelty=None, min_coherence=None, min_utility=None, max_disagreement=None)
+    assert admit(a_scores(1, 1, 1, disagreement=9), off) is None
+
+
+def verdict(points: float, reason: str | None = None) -> Verdict:
+    return Verdict(
+        proposal=a_proposal("a, so b"), scores=a_scores(points, 5, 5), rejected_because=reason
+    )
+
+
+def test_a_quota_keeps_the_best_and_names_the_rest() -> None:
+    found = pick_quota([verdict(3), verdict(9), verdict(6)], 2)
+    assert [item.admitted for item in found] == [False, True, True]
+    assert found[0].rejected_because is not None
+    assert found[0].rejected_because.startswith("quota:")
+
+
+def test_of_equals_the_earlier_is_kept() -> None:
+    found = pick_quota([verdict(5), verdict(5), verdict(5)], 1)
+    assert [item.admitted for item in found] == [True, False, False]
+
+
+def test_what_was_refused_takes_no_place() -> None:
+    found = pick_quota([verdict(9, "none: no link"), verdict(3)], 1)
+    assert [item.rejected_because for item in found] == ["none: no link", None]
+
+
+def test_no_room_admits_nothing() -> None:
+    assert not any(item.admitted for item in pick_quota([verdict(9)], 0))

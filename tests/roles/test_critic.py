@@ -1,0 +1,126 @@
+"""The critic: expected scores, agreement, support; always the frozen base."""
+
+import math
+
+import numpy as np
+import pytest
+
+from ddl_train.config import WakeConfig
+from ddl_train.records import BASE, Continuation, FloatArray, Proposal, Usage
+from ddl_train.roles.critic import LogitCritic
+from ddl_train.roles.prompts import load_pack
+from tests.fakes import EchoEngine, a_pair, a_proposal
+
+IDEA = a_proposal(
+    "zorol lowers vakase and high vakase causes miritis, so zorol may relieve miritis",
+    pair=a_pair("zorol lowers vakase", "high vakase causes miritis"),
+    adapter="v1",
+)
+RATINGS = {"novelty": 7, "coherence": 9, "utility": 4}
+
+
+def rate(prompt: str) -> int:
+    return RATINGS[prompt.split()[-1]]
+
+
+def rate_by_first_named(prompt: str) -> int:
+    return 8 if prompt.index("novelty") < prompt.index("utility") else 5
+
+
+def critic(engine: EchoEngine, **options: float | None) -> LogitCritic:
+    return LogitCritic(engine, load_pack("terse"), WakeConfig.model_validate(options))
+
+
+def score(engine: EchoEngine, proposals: list[Proposal], **options: float | None) -> list[object]:
+    return list(critic(engine, **options).score(proposals)[0])
+
+
+def test_each_axis_gets_its_own_score() -> None:
+    (found,), _ = critic(EchoEngine(rating=rate)).score([IDEA])
+    assert found is not None
+    assert (found.novelty, found.coherence, found.utility) == (7, 9, 4)
+    assert found.disagreement == 0
+
+
+def test_a_score_is_the_expected_value() -> None:
+    class HalfHalf(EchoEngine):
+        def integer_distribution(
+            self, prompts: object, *, low: int, high: int, adapter: str
+        ) -> tuple[FloatArray, Usage]:
+            row = np.zeros(10, dtype=np.float32)
+            row[[1, 8]] = 0.5  # 2 and 9
+            return np.stack([row] * 6), Usage()
+
+    (found,), _ = critic(HalfHalf()).score([IDEA])
+    assert found is not None
+    assert found.coherence == pytest.approx(5.5)
+
+
+def test_another_order_of_the_criteria_tells_how_sure_it_is() -> None:
+    (found,), _ = critic(EchoEngine(rating=rate_by_first_named)).score([IDEA])
+    assert found is not None
+    assert found.disagreement == 3
+    assert found.novelty == pytest.approx(6.5)
+
+
+def test_not_asking_for_agreement_halves_the_work() -> None:
+    engine = EchoEngine(rating=rate)
+    (found,), _ = critic(engine, max_disagreement=None).score([IDEA])
+    assert found is not None
+    assert found.disagreement is None
+    assert len(engine.asked) == 3
+
+
+def test_support_is_the_mean_probability_of_the_conclusion_after_its_reasoning() -> None:
+    asked: list[Continuation] = []
+
+    def log_prob(item: Continuation) -> float:
+        asked.append(item)
+        return math.log(0.25)
+
+    (found,), _ = critic(EchoEngine(log_prob=log_prob), min_support=0.5).score([IDEA])
+    assert found is not None
+    assert found.support == pytest.approx(0.25)
+    assert asked[0].prompt == "link zorol lowers vakase + high vakase causes miritis"
+    assert asked[0].given == "zorol lowers vakase and high vakase causes miritis, so "
+    assert asked[0].continuation == "zorol may relieve miritis"
+
+
+def test_support_costs_nothing_when_not_asked_for() -> None:
+    (found,), _ = critic(EchoEngine()).score([IDEA])
+    assert found is not None
+    assert found.support is None
+
+
+def test_numbers_that_cannot_be_read_are_no_scores() -> None:
+    class Broken(EchoEngine):
+        def integer_distribution(
+            self, prompts: object, *, low: int, high: int, adapter: str
+        ) -> tuple[FloatArray, Usage]:
+            table = np.full((12, 10), 0.1, dtype=np.float32)
+            table[7] = np.nan
+            return table, Usage()
+
+    first, second = critic(Broken()).score([IDEA, IDEA])[0]
+    assert first is not None
+    assert second is None
+
+
+def test_nothing_to_score_asks_nothing() -> None:
+    engine = EchoEngine()
+    assert critic(engine).score([]) == ([], Usage())
+    assert critic(engine).explain([]) == ([], Usage())
+    assert engine.asked == []
+
+
+def test_the_critic_is_the_base_whoever_dreamt() -> None:
+    engine = EchoEngine()
+    judge = critic(engine, min_support=0.1)
+    judge.score([IDEA])
+    judge.explain([IDEA])
+    assert set(engine.adapters_used) == {BASE}
+
+
+def test_a_rationale_is_one_line() -> None:
+    engine = EchoEngine(answer=lambda prompt: "It is new.\nAnd more")
+    assert critic(engine).explain([IDEA])[0] == ["It is new."]
