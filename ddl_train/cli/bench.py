@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from ddl_train.cli import bench_world
 from ddl_train.cli.arguments import JsonOption, QuietOption, output, print_json, side_output
 from ddl_train.cli.environment import go_offline_if_local
 from ddl_train.config import load_config
@@ -75,3 +76,6 @@ def seedling(
         output().print(skills.table(result), soft_wrap=True)
     if not result["met"]:
         raise typer.Exit(1)
+
+
+app.command("world")(bench_world.world)

@@ -1,0 +1,92 @@
+"""The arms of the world bench: one thing changed at a time.
+
+An arm is a name, what it changes in the config, and who judges. Whatever the config cannot say
+stands in a field of its own, and `bench/life.py` acts on it.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from ddl_train.errors import ConfigError
+
+NO_THRESHOLDS = (
+    "wake.min_novelty=null",
+    "wake.min_coherence=null",
+    "wake.min_utility=null",
+    "wake.min_support=null",
+    "wake.max_disagreement=null",
+)
+ATTENTION = "[q_proj,k_proj,v_proj,o_proj]"
+MLP = "[gate_proj,up_proj,down_proj]"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Arm:
+    """One variant of the loop."""
+
+    name: str
+    why: str
+    """What it is to show, in half a line."""
+    overrides: tuple[str, ...] = ()
+    """Changes of the config, `section.key=value`."""
+    critic: Literal["model", "oracle"] = "model"
+    can_sleep: bool = True
+    """False dreams on and never trains: insights are used in context only."""
+    has_feedback: bool = True
+    """False keeps insights out of the pairs that are dreamt on."""
+    is_placebo: bool = False
+    """True trains on shuffled answers; its nights must be refused."""
+    has_gate: bool = True
+    """False makes every candidate the current adapter."""
+
+
+def _lora(name: str, why: str, *overrides: str) -> Arm:
+    return Arm(name=name, why=why, overrides=tuple(f"sleep.{text}" for text in overrides))
+
+
+ARMS: tuple[Arm, ...] = (
+    Arm(name="default", why="as configured"),
+    _lora("continued", "goes on from the current adapter", "method=continue"),
+    _lora("bare", "bare statements instead of questions both ways", "kinds=[restate]"),
+    Arm(name="no_sleep", why="dreams only; insights in context", can_sleep=False),
+    Arm(name="placebo", why="trained on shuffled answers", is_placebo=True),
+    Arm(name="oracle_critic", why="the truth as critic", critic="oracle"),
+    Arm(name="no_critic", why="everything that parses is admitted", overrides=NO_THRESHOLDS),
+    Arm(name="no_support", why="scores only, no likelihood", overrides=("wake.min_support=null",)),
+    Arm(name="no_feedback", why="no insight is dreamt upon", has_feedback=False),
+    Arm(name="no_gate", why="every night is kept", has_gate=False),
+    Arm(name="uniform", why="all pairs alike", overrides=("wake.sampler={uniform: 1.0}",)),
+    _lora("statements_both", "statements and both directions", "kinds=[restate,forward,reverse]"),
+    _lora("no_replay", "no earlier insights, no general rows", "replay_share=0", "general_share=0"),
+    _lora("replay_0", "no earlier insights", "replay_share=0"),
+    _lora("replay_40", "40 % earlier insights", "replay_share=0.4"),
+    _lora("general_0", "no general rows", "general_share=0"),
+    _lora("no_link_0", "no rejected pairs", "no_link_share=0"),
+    _lora("rank_8", "rank 8", "r=8", "lora_alpha=16"),
+    _lora("rank_32", "rank 32", "r=32", "lora_alpha=64"),
+    _lora("rank_128", "rank 128", "r=128", "lora_alpha=256"),
+    _lora("attention_only", "LoRA on attention only", f"target_modules={ATTENTION}"),
+    _lora("mlp_only", "LoRA on the MLPs only", f"target_modules={MLP}"),
+    _lora("rate_1e-3", "a third of the learning rate", "learning_rate=0.001"),
+    _lora("rate_1e-2", "three times the learning rate", "learning_rate=0.01"),
+    _lora("epochs_3", "3 epochs", "num_train_epochs=3"),
+    _lora("epochs_20", "20 epochs", "num_train_epochs=20"),
+)
+FIRST = ("default", "continued", "bare", "no_sleep", "placebo")
+"""The arms that get many seeds."""
+
+
+def find_arms(names: list[str]) -> list[Arm]:
+    """Arms by name, in the order asked; `all` and `first` are groups.
+
+    Raises:
+        ConfigError: there is no such arm.
+    """
+    by_name = {arm.name: arm for arm in ARMS}
+    wanted: list[str] = []
+    for name in names:
+        wanted += {"all": list(by_name), "first": list(FIRST)}.get(name, [name])
+    for name in wanted:
+        if name not in by_name:
+            raise ConfigError(f"there is no arm {name!r}; expected some of {', '.join(by_name)}")
+    return [by_name[name] for name in dict.fromkeys(wanted)]

@@ -1,0 +1,192 @@
+"""Cells of the world bench: one arm with one seed, one JSON file, done once.
+
+A cell has its own world (of its seed, shared by all arms) and its own run. A cell whose file is
+there is not run again; one that was stopped goes on inside its run.
+"""
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from ddl_train.bench.arms import Arm
+from ddl_train.bench.comparison import in_context, paired_waking
+from ddl_train.bench.discovery import measure_discovery
+from ddl_train.bench.learning import measure_learning
+from ddl_train.bench.life import as_arm, live
+from ddl_train.config import Config, load_config
+from ddl_train.probes.files import read_probes
+from ddl_train.records import BASE, JsonObject, Progress, Usage
+from ddl_train.roles.prompts import load_pack
+from ddl_train.session import Session, never, open_session
+from ddl_train.storage.files import write_text
+from ddl_train.storage.run import Run
+from ddl_train.world.census import take_census
+from ddl_train.world.critic import OracleCritic
+from ddl_train.world.documents import load_world
+from ddl_train.world.oracle import Oracle
+from ddl_train.world.writer import write_world
+
+WORLD_SEEDS = 5_000
+"""Worlds of the bench lie beyond the seeds that were used while tuning."""
+SUITES = ("truth", "retention", "skill", "false_memory")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Scale:
+    """How long the arms live on a preset of worlds, and what that changes in the config."""
+
+    preset: str
+    num_cycles: int
+    overrides: tuple[str, ...] = ()
+    num_paired: int = 200
+    """Pairs that base and adapter both dream on at the end."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Bench:
+    """What all cells share."""
+
+    out: Path
+    config: Path
+    scale: Scale
+    overrides: tuple[str, ...] = ()
+    """Of the user, after those of the scale and of the arm."""
+
+    def cell_path(self, arm: Arm, seed: int) -> Path:
+        return self.out / "cells" / f"{arm.name}-{seed}.json"
+
+    def cell_config(self, arm: Arm, seed: int) -> Config:
+        """The config of one run."""
+        world = self.out / "worlds" / str(seed)
+        paths = [f"evaluate.{suite}=[{world}/probes/{suite}.jsonl]" for suite in SUITES]
+        return load_config(
+            self.config,
+            [
+                f"name={arm.name}-{seed}",
+                f"checkpoints_dir={self.out / 'runs'}",
+                f"seed={seed}",
+                f"num_cycles={self.scale.num_cycles}",
+                f"memory.sources=[{world}/docs]",
+                *paths,
+                *self.scale.overrides,
+                *arm.overrides,
+                *self.overrides,
+            ],
+        )
+
+
+def run_cell(
+    bench: Bench,
+    arm: Arm,
+    seed: int,
+    *,
+    progress: Progress,
+    should_stop: Callable[[], bool] = never,
+) -> JsonObject:
+    """Live one arm on the world of one seed and measure it, unless that was done before."""
+    path = bench.cell_path(arm, seed)
+    config = bench.cell_config(arm, seed)
+    if path.is_file():
+        cell: JsonObject = json.loads(path.read_text(encoding="utf-8"))
+        return cell
+    folder = bench.out / "worlds" / str(seed)
+    write_world(folder, seed=WORLD_SEEDS + seed, preset=bench.scale.preset)
+    oracle = Oracle.of(load_world(folder))
+    probes = read_probes(folder / "probes" / "truth.jsonl")
+    started = time.monotonic()
+    with (
+        Run.create(config, pack_dir=load_pack(config.wake.prompts).dir) as run,
+        open_session(
+            run,
+            critic=OracleCritic(oracle) if arm.critic == "oracle" else None,
+            should_stop=should_stop,
+        ) as opened,
+    ):
+        session = as_arm(opened, arm)
+        live(session, arm, oracle=oracle, probes=probes, progress=progress)
+        cell = {
+            "arm": arm.name,
+            "seed": seed,
+            "preset": bench.scale.preset,
+            "num_cycles": config.num_cycles,
+            "overrides": [*bench.scale.overrides, *arm.overrides, *bench.overrides],
+            "world": asdict(take_census(load_world(folder))),
+            **measure(session, oracle),
+            "in_context": in_context(session, oracle, probes),
+            "paired_waking": paired_waking(session, oracle, num_pairs=bench.scale.num_paired),
+            "seconds": time.monotonic() - started,
+        }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_text(path, json.dumps(cell, indent=1))
+    return cell
+
+
+def measure(session: Session, oracle: Oracle) -> JsonObject:
+    """Everything that the run's own records tell, judged by the oracle."""
+    run, memory = session.run, session.memory
+    insights = memory.insights()
+    cycles = [state for state in run.cycles() if state.stage == "done"]
+    in_use = _in_use(run, len(cycles))
+    return {
+        "discovery": [
+            found.json()
+            for found in measure_discovery(
+                lambda cycle: memory.verdicts(cycle=cycle),
+                insights,
+                memory.concept,
+                oracle,
+                num_cycles=len(cycles),
+            )
+        ],
+        "learning": measure_learning(run.reports(), in_use, insights, oracle),
+        "usage": _usage(run),
+        "nights": [
+            {
+                "cycle": row.cycle,
+                "promoted": row.promotion.promoted,
+                "decided_by": row.promotion.decided_by,
+                "reasons": list(row.promotion.reasons),
+            }
+            for row in run.promotions()
+        ],
+        "skipped_nights": [
+            state.facts["sleep"]["skipped"]
+            for state in cycles
+            if state.facts.get("sleep", {}).get("skipped")
+        ],
+        "leaks": [leak for state in cycles for leak in state.facts.get("sleep", {}).get("leaks", [])],
+    }  # fmt: skip
+
+
+def _in_use(run: Run, num_cycles: int) -> list[str]:
+    """The adapter that was current after each cycle."""
+    current, versions = BASE, []
+    for cycle in range(num_cycles):
+        for row in run.promotions():
+            if row.cycle == cycle and row.promotion.promoted:
+                current = row.promotion.candidate
+        versions.append(current)
+    return versions
+
+
+def _usage(run: Run) -> dict[str, dict[str, float]]:
+    """Tokens, seconds and operations of every role, over all cycles."""
+    total: dict[str, Usage] = {}
+    for row in run.usage():
+        total[row.role] = total.get(row.role, Usage()) + row.usage
+    return {
+        role: {"tokens": usage.num_tokens, "seconds": usage.seconds, "flops": usage.flops}
+        for role, usage in sorted(total.items())
+    }
+
+
+def read_cells(out: Path, arms: Sequence[str]) -> list[JsonObject]:
+    """All cells there are of some arms, in order of arm and seed."""
+    cells = [json.loads(path.read_text(encoding="utf-8")) for path in out.glob("cells/*.json")]
+    order = {name: place for place, name in enumerate(arms)}
+    return sorted(
+        (cell for cell in cells if cell["arm"] in order),
+        key=lambda cell: (order[cell["arm"]], cell["seed"]),
+    )

@@ -1,0 +1,99 @@
+"""What the world bench has to show: goals of the default arm, and what holds on every preset."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+from ddl_train.bench.tables import CEILING, DISCOVERY, KEEPING, LEARNING, Column, figure
+from ddl_train.records import JsonObject
+
+FULL_PRESET, FULL_CYCLES = "standard", 8
+"""The goals of the default arm refer to this; elsewhere they are shown and decide nothing."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Goal:
+    """A measured value against what it has to reach."""
+
+    name: str
+    value: float | None
+    """None: not measured."""
+    bound: float
+    direction: Literal["at least", "at most"]
+    applies: bool
+
+    @property
+    def is_met(self) -> bool:
+        if not self.applies:
+            return True
+        if self.value is None:
+            return False
+        if self.direction == "at least":
+            return self.value >= self.bound
+        return self.value <= self.bound
+
+    def json(self) -> JsonObject:
+        return asdict(self) | {"is_met": self.is_met}
+
+    def __str__(self) -> str:
+        value = "not measured" if self.value is None else f"{self.value:.3f}"
+        state = "met" if self.is_met else "MISSED"
+        note = state if self.applies else "for information"
+        return f"{note}: {self.name} {value} ({self.direction} {self.bound:g})"
+
+
+def check_goals(cells: Sequence[JsonObject]) -> list[Goal]:
+    """Hold the cells against every goal that they can tell about."""
+    default = [cell for cell in cells if cell["arm"] == "default"]
+    placebo = [cell for cell in cells if cell["arm"] == "placebo"]
+    goals = [_at_most("leaks into training rows", sum(len(c["leaks"]) for c in cells), 0)]
+    if placebo:
+        nights = [night for cell in placebo for night in cell["nights"]]
+        passed = sum(night["promoted"] for night in nights)
+        goals.append(_at_most(f"placebo nights promoted, of {len(nights)}", passed, 0))
+    if default:
+        goals += _default_goals(default)
+    return goals
+
+
+def _at_most(name: str, value: float, bound: float) -> Goal:
+    return Goal(name=name, value=float(value), bound=bound, direction="at most", applies=True)
+
+
+def _default_goals(cells: Sequence[JsonObject]) -> list[Goal]:
+    applies = all(
+        cell["preset"] == FULL_PRESET and cell["num_cycles"] >= FULL_CYCLES for cell in cells
+    )
+    goals = []
+    for kind, bound in (("forward", 0.90), ("reverse", 0.85)):
+        found = _value(cells, LEARNING, f"uptake {kind}")
+        ceiling = _value(cells, CEILING, f"uptake {kind}")
+        value = found / ceiling if found is not None and ceiling else None
+        name = f"uptake {kind} as a share of the ceiling"
+        goals.append(
+            Goal(name=name, value=value, bound=bound, direction="at least", applies=applies)
+        )
+    for columns, name, direction, bound in (
+        (LEARNING, "backward transfer", "at least", -0.02),
+        (KEEPING, "home, less than base", "at most", 0.02),
+        (KEEPING, "skill, less than base", "at most", 0.02),
+        (KEEPING, "believes flipped insights", "at most", 0.02),
+        (DISCOVERY, "precision", "at least", 0.97),
+        (DISCOVERY, "resting on insights", "at least", 1 / 3),
+    ):
+        goals.append(
+            Goal(
+                name=name,
+                value=_value(cells, columns, name),
+                bound=bound,
+                direction="at least" if direction == "at least" else "at most",
+                applies=applies,
+            )
+        )
+    return goals
+
+
+def _value(cells: Sequence[JsonObject], columns: Sequence[Column], name: str) -> float | None:
+    column = next(column for column in columns if column.name == name)
+    found = figure([column.read(cell) for cell in cells])
+    return found.value if found.num else None

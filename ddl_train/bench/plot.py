@@ -1,0 +1,79 @@
+"""The world bench as one picture: what is found, believed, kept and lost, cycle by cycle."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from ddl_train.bench.learning import ratio
+from ddl_train.records import JsonObject
+
+Series = Callable[[JsonObject], list[float | None]]
+
+
+def _found(cell: JsonObject) -> list[float | None]:
+    total, series = 0, []
+    for cycle in cell["discovery"]:
+        total += sum(cycle["new_by_depth"].values())
+        series.append(float(total))
+    return list(series)
+
+
+def _precision(cell: JsonObject) -> list[float | None]:
+    return [
+        ratio((cycle["admitted"].get("true", 0), sum(cycle["admitted"].values())))
+        for cycle in cell["discovery"]
+    ]
+
+
+def _suite(group: str) -> Series:
+    def read(cell: JsonObject) -> list[float | None]:
+        return [
+            ratio(cycle["in_use"][group]["right"])
+            if cycle["in_use"] and group in cycle["in_use"]
+            else None
+            for cycle in cell["learning"]["cycles"]
+        ]
+
+    return read
+
+
+PANELS: tuple[tuple[str, Series], ...] = (
+    ("true insights, all cycles so far", _found),
+    ("precision of what was admitted", _precision),
+    ("uptake of all true insights so far", _suite("uptake/all")),
+    ("truth never dreamt", _suite("truth_undreamt/all")),
+    ("home world, held-out half", _suite("retention/all")),
+    ("skill: compose or say NONE", _suite("skill/all")),
+)
+
+
+def draw(cells: Sequence[JsonObject], path: Path) -> None:
+    """Draw one line an arm, the mean over its seeds, into a PNG."""
+    matplotlib.use("Agg")
+    picture = Figure(figsize=(12, 7), layout="constrained")
+    axes = picture.subplots(2, 3)
+    for axis, (title, series) in zip(axes.flat, PANELS, strict=True):
+        _draw_panel(axis, cells, title, series)
+    axes.flat[0].legend(fontsize=7)
+    picture.suptitle(f"{cells[0]['preset']} world, mean over seeds")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    picture.savefig(path, dpi=120)
+
+
+def _draw_panel(axis: Axes, cells: Sequence[JsonObject], title: str, series: Series) -> None:
+    for arm in dict.fromkeys(cell["arm"] for cell in cells):
+        lines = [series(cell) for cell in cells if cell["arm"] == arm]
+        means = [_mean(values) for values in zip(*lines, strict=False)]
+        axis.plot(range(1, len(means) + 1), means, marker="o", markersize=3, label=arm)
+    axis.set_title(title, fontsize=9)
+    axis.set_xlabel("cycle", fontsize=8)
+    axis.tick_params(labelsize=7)
+    axis.grid(alpha=0.3)
+
+
+def _mean(values: Sequence[float | None]) -> float:
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if known else float("nan")

@@ -1,0 +1,219 @@
+"""Tables of the world bench: cells in, one line an arm out, every figure with n and an interval.
+
+Shares of one or two seeds are pooled, with Wilson's interval over items. From three seeds on the
+figure is the mean over seeds, with Student's interval over seeds, and n counts seeds.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from scipy.stats import t as student
+
+from ddl_train.bench.learning import ratio
+from ddl_train.probes.statistics import wilson
+from ddl_train.records import JsonObject
+
+WAKE_ROLES = ("generator", "critic", "rationale", "embedder")
+MIN_SEEDS = 3
+Share = tuple[int, int]
+
+
+class Figure(NamedTuple):
+    """One cell of a table."""
+
+    value: float
+    low: float
+    high: float
+    num: int
+    is_over_seeds: bool
+
+    def __str__(self) -> str:
+        if math.isnan(self.value):
+            return "-"
+        digits = 0 if abs(self.value) >= 100 else 1 if abs(self.value) >= 10 else 3
+        text = f"{self.value:.{digits}f}"
+        if math.isfinite(self.low) and math.isfinite(self.high):
+            text += f" [{self.low:.{digits}f}, {self.high:.{digits}f}]"
+        return f"{text} {'s' if self.is_over_seeds else 'n'}={self.num}"
+
+
+NOTHING = Figure(math.nan, math.nan, math.nan, 0, False)
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A measure: its name and how to read it from a cell, as a share or as a number."""
+
+    name: str
+    read: Callable[[JsonObject], Share | float | None]
+
+
+def figure(values: Sequence[Share | float | None]) -> Figure:
+    """Put the values of one measure over the seeds of an arm together."""
+    known = [value for value in values if value is not None]
+    shares = [value for value in known if isinstance(value, tuple) and value[1]]
+    if shares and len(shares) < MIN_SEEDS:
+        right, asked = (sum(share[place] for share in shares) for place in (0, 1))
+        return Figure(right / asked, *wilson(right, asked), asked, False)
+    numbers = [right / asked for right, asked in shares] if shares else []
+    numbers += [float(value) for value in known if not isinstance(value, tuple)]
+    if not numbers:
+        return NOTHING
+    mean = sum(numbers) / len(numbers)
+    if len(numbers) < 2:
+        return Figure(mean, math.nan, math.nan, len(numbers), True)
+    spread = math.sqrt(sum((x - mean) ** 2 for x in numbers) / (len(numbers) - 1) / len(numbers))
+    half = float(student.ppf(0.975, len(numbers) - 1)) * spread
+    return Figure(mean, mean - half, mean + half, len(numbers), True)
+
+
+# ---- what is read from a cell ---------------------------------------------------------------
+
+
+def _sum(cell: JsonObject, *keys: str) -> int:
+    total = 0
+    for cycle in cell["discovery"]:
+        value = cycle
+        for key in keys:
+            value = value.get(key, 0)
+        total += value
+    return total
+
+
+def num_true(cell: JsonObject) -> int:
+    """Different true insights that were admitted."""
+    return sum(sum(cycle["new_by_depth"].values()) for cycle in cell["discovery"])
+
+
+def _precision(cell: JsonObject) -> Share:
+    admitted = sum(sum(cycle["admitted"].values()) for cycle in cell["discovery"])
+    return _sum(cell, "admitted", "true"), admitted
+
+
+def _recall(depth: str) -> Callable[[JsonObject], Share]:
+    return lambda cell: (
+        _sum(cell, "new_by_depth", depth),
+        int(cell["world"]["num_true"].get(depth, 0)),
+    )
+
+
+def _per_true(amount: Callable[[JsonObject], float]) -> Callable[[JsonObject], float | None]:
+    return lambda cell: amount(cell) / num_true(cell) if num_true(cell) else None
+
+
+def _wake_tokens(cell: JsonObject) -> float:
+    return float(sum(cell["usage"].get(role, {}).get("tokens", 0) for role in WAKE_ROLES))
+
+
+def last_share(cell: JsonObject, group: str, who: str = "in_use") -> Share | None:
+    """A suite's share after the last cycle that was evaluated."""
+    for cycle in reversed(cell["learning"]["cycles"]):
+        if cycle[who] is not None:
+            right = cycle[who].get(group, {}).get("right")
+            return tuple(right) if right else None
+    return None
+
+
+def _last(group: str) -> Callable[[JsonObject], Share | None]:
+    return lambda cell: last_share(cell, group)
+
+
+def _drop(group: str) -> Callable[[JsonObject], float | None]:
+    """Base less adapter, in shares of the same items."""
+
+    def read(cell: JsonObject) -> float | None:
+        base, now = last_share(cell, group, "base"), last_share(cell, group)
+        if base is None or now is None:
+            return None
+        return (ratio(base) or 0.0) - (ratio(now) or 0.0)
+
+    return read
+
+
+def _promoted(cell: JsonObject) -> Share:
+    gate = [night for night in cell["nights"] if night["decided_by"] == "gate"]
+    return sum(night["promoted"] for night in gate), len(gate)
+
+
+def _paired(key: str) -> Callable[[JsonObject], Share | None]:
+    def read(cell: JsonObject) -> Share | None:
+        paired = cell["paired_waking"]
+        if paired is None:
+            return None
+        return paired["both"] + paired[key], paired["num_composing"]
+
+    return read
+
+
+DISCOVERY = (
+    Column("pairs", lambda cell: float(_sum(cell, "num_pairs"))),
+    Column("true insights", lambda cell: float(num_true(cell))),
+    Column("precision", _precision),
+    Column("found of what was drawn", lambda c: (_sum(c, "num_taken"), _sum(c, "num_opportunities"))),
+    Column("recall depth 1", _recall("1")),
+    Column("recall depth 2", _recall("2")),
+    Column("resting on insights", lambda c: (_sum(c, "num_resting"), _sum(c, "admitted", "true"))),
+    Column("pairs a true one", _per_true(lambda cell: float(_sum(cell, "num_pairs")))),
+    Column("tokens a true one", _per_true(_wake_tokens)),
+)  # fmt: skip
+LEARNING = (
+    Column("uptake forward", _last("uptake/forward")),
+    Column("uptake reverse", _last("uptake/reverse")),
+    Column("direction dreamt", _last("truth_dreamt/direction")),
+    Column("direction never dreamt", _last("truth_undreamt/direction")),
+    Column("forward never dreamt", _last("truth_undreamt/forward")),
+    Column("reverse never dreamt", _last("truth_undreamt/reverse")),
+    Column("average accuracy", lambda cell: cell["learning"]["average_accuracy"]),
+    Column("backward transfer", lambda cell: cell["learning"]["backward_transfer"]),
+    Column("forward transfer", lambda cell: cell["learning"]["forward_transfer"]),
+)
+KEEPING = (
+    Column("believes flipped insights", _last("false_memory_dreamt/all")),
+    Column("believes decoys", _last("false_memory_undreamt/decoy")),
+    Column("home, less than base", _drop("retention/all")),
+    Column("skill, less than base", _drop("skill/all")),
+    Column("nights promoted", _promoted),
+    Column("leaks", lambda cell: float(len(cell["leaks"]))),
+    Column("awake on same pairs: base", _paired("only_base")),
+    Column("awake on same pairs: adapter", _paired("only_adapter")),
+    Column("seconds", lambda cell: float(cell["seconds"])),
+)
+CEILING = (
+    Column("uptake forward", lambda cell: _ceiling(cell, "uptake/forward")),
+    Column("uptake reverse", lambda cell: _ceiling(cell, "uptake/reverse")),
+    Column("direction", lambda cell: _ceiling(cell, "truth/direction")),
+    Column("forward", lambda cell: _ceiling(cell, "truth/forward")),
+    Column("reverse", lambda cell: _ceiling(cell, "truth/reverse")),
+)
+TABLES = {
+    "Discovery": DISCOVERY,
+    "What the nights taught (after the last cycle)": LEARNING,
+    "What they cost (after the last cycle)": KEEPING,
+    "In-context ceiling: the base with the statement in view": CEILING,
+}
+
+
+def _ceiling(cell: JsonObject, group: str) -> Share | None:
+    found = cell["in_context"].get(group)
+    return tuple(found) if found else None
+
+
+def write_tables(cells: Sequence[JsonObject]) -> str:
+    """All tables as Markdown."""
+    arms = list(dict.fromkeys(cell["arm"] for cell in cells))
+    parts = []
+    for title, columns in TABLES.items():
+        lines = [f"## {title}", "", "| arm | " + " | ".join(c.name for c in columns) + " |"]
+        lines.append("|---" * (len(columns) + 1) + "|")
+        for arm in arms:
+            mine = [cell for cell in cells if cell["arm"] == arm]
+            figures = [str(figure([column.read(cell) for cell in mine])) for column in columns]
+            lines.append(f"| {arm} | " + " | ".join(figures) + " |")
+        parts.append("\n".join(lines))
+    parts.append(
+        "Brackets are 95 % intervals: over items (n) for one or two seeds, over seeds (s) from "
+        f"{MIN_SEEDS} on. Numbers that are no shares have an interval from two seeds on."
+    )
+    return "\n\n".join(parts) + "\n"

@@ -1,0 +1,136 @@
+"""`ddl-train bench world`: which recipe of waking and sleeping wins where the truth is known.
+
+Every cell (arm, seed) is a run of its own on a world that was not used for tuning, judged by the
+oracle. Tables, a plot and the goals are made from the cells there are, so arms and seeds can be
+added to the same folder later.
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from ddl_train.bench.arms import find_arms
+from ddl_train.bench.cells import Bench, Scale, read_cells, run_cell
+from ddl_train.bench.goals import check_goals
+from ddl_train.bench.plot import draw
+from ddl_train.bench.tables import write_tables
+from ddl_train.errors import ConfigError
+from ddl_train.records import Progress
+from ddl_train.session import never
+from ddl_train.storage.files import write_text
+
+CONFIG = Path("configs/quickstart.yaml")
+SCALES = {
+    "small": Scale(
+        preset="small",
+        num_cycles=2,
+        num_paired=40,
+        overrides=(
+            "wake.num_pairs=192",
+            "sleep.num_train_epochs=4",
+            "evaluate.max_items=60",
+            "promote.num_resamples=500",
+        ),
+    ),
+    "quickstart": Scale(preset="quickstart", num_cycles=3),
+    "standard": Scale(
+        preset="standard",
+        num_cycles=8,
+        overrides=("wake.num_pairs=1280", "evaluate.max_items=400"),
+    ),
+}
+ARMS = {"small": ["default", "no_sleep", "placebo"]}
+"""Arms that are run when none are named; everywhere else the first ones."""
+
+
+def run(
+    out: Path,
+    *,
+    preset: str = "small",
+    arms: Sequence[str] = (),
+    seeds: Sequence[int] = (1,),
+    config: Path = CONFIG,
+    num_cycles: int | None = None,
+    overrides: Sequence[str] = (),
+    progress: Progress,
+    should_stop: Callable[[], bool] = never,
+    on_cell: Callable[[str], None] | None = None,
+) -> dict[str, Any]:
+    """Run what is missing, then write `tables.md`, `goals.json` and `plot.png` from all cells.
+
+    Args:
+        out: folder of this bench; holds one preset and one config.
+        preset: small, quickstart or standard.
+        arms: names of `bench.arms`, or the groups `all` and `first`.
+        seeds: each is a world and a run.
+        config: what the default arm is.
+        num_cycles: instead of the preset's.
+        overrides: for all arms.
+        progress: of the stages.
+        should_stop: asked between batches and training steps.
+        on_cell: told of every cell before it begins.
+
+    Returns:
+        `tables` (Markdown), `goals`, `met`, `paths`.
+
+    Raises:
+        ConfigError: there is no such preset or arm, or the folder holds another preset's cells.
+        Interrupted: asked to stop; the same call goes on from there.
+    """
+    if preset not in SCALES:
+        raise ConfigError(f"there is no bench for preset {preset!r}; expected one of {', '.join(SCALES)}")  # fmt: skip
+    scale = SCALES[preset]
+    if num_cycles is not None:
+        scale = Scale(
+            preset=preset,
+            num_cycles=num_cycles,
+            overrides=scale.overrides,
+            num_paired=scale.num_paired,
+        )
+    bench = Bench(out=out, config=config, scale=scale, overrides=tuple(overrides))
+    chosen = find_arms(list(arms) or ARMS.get(preset, ["first"]))
+    _check_folder(bench)
+    for seed in seeds:
+        for arm in chosen:
+            if on_cell:
+                on_cell(f"{arm.name}, seed {seed}: {arm.why}")
+            run_cell(bench, arm, seed, progress=progress, should_stop=should_stop)
+    return _conclude(bench)
+
+
+def _check_folder(bench: Bench) -> None:
+    """One folder compares like with like."""
+    path = bench.out / "bench.json"
+    wanted = {
+        "preset": bench.scale.preset,
+        "num_cycles": bench.scale.num_cycles,
+        "config": str(bench.config),
+        "overrides": list(bench.overrides),
+    }
+    if path.is_file():
+        found = json.loads(path.read_text(encoding="utf-8"))
+        if found != wanted:
+            raise ConfigError(
+                f"{bench.out}: holds cells of {found}, asked for {wanted}; give another folder"
+            )
+        return
+    bench.out.mkdir(parents=True, exist_ok=True)
+    write_text(path, json.dumps(wanted, indent=1))
+
+
+def _conclude(bench: Bench) -> dict[str, Any]:
+    cells = read_cells(bench.out, [arm.name for arm in find_arms(["all"])])
+    goals = check_goals(cells)
+    tables = write_tables(cells)
+    met = all(goal.is_met for goal in goals)
+    lines = [f"# World bench: {bench.scale.preset}", "", tables, "## Goals", ""]
+    write_text(bench.out / "tables.md", "\n".join([*lines, *(f"- {goal}" for goal in goals), ""]))
+    write_text(bench.out / "goals.json", json.dumps([goal.json() for goal in goals], indent=1))
+    draw(cells, bench.out / "plot.png")
+    return {
+        "tables": tables,
+        "goals": [str(goal) for goal in goals],
+        "met": met,
+        "paths": [str(bench.out / name) for name in ("tables.md", "goals.json", "plot.png")],
+    }

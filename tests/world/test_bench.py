@@ -1,0 +1,239 @@
+"""What the world bench counts, on records made by hand."""
+
+import math
+from dataclasses import replace
+
+import pytest
+
+from ddl_train.bench.arms import ARMS, find_arms
+from ddl_train.bench.discovery import measure_discovery
+from ddl_train.bench.goals import check_goals
+from ddl_train.bench.learning import backward_transfer, measure_learning
+from ddl_train.bench.placebo import shuffle_answers
+from ddl_train.bench.tables import figure, write_tables
+from ddl_train.config import load_config
+from ddl_train.errors import ConfigError
+from ddl_train.records import (
+    BASE,
+    Concept,
+    EvalReport,
+    Insight,
+    ItemResult,
+    JsonObject,
+    Scores,
+    StudyItem,
+    Verdict,
+)
+from ddl_train.world.graph import Placed
+from ddl_train.world.language import HIGH_CAUSES, LOWERS, Fact
+from ddl_train.world.oracle import Oracle
+from tests.world.proposals import proposal
+
+S, F, A, B = "dolotium", "kefergen", "raferminemia", "hadostorosis"
+ORACLE = Oracle(
+    [
+        Placed(Fact(LOWERS, S, F), 0),
+        Placed(Fact(HIGH_CAUSES, F, A), 0),
+        Placed(Fact(HIGH_CAUSES, F, B), 1),
+    ]
+)
+SCORES = Scores(novelty=9, coherence=9, utility=9)
+CONCEPTS = {
+    1: ("document", f"{S} pushes {F} down."),
+    2: ("document", f"high {F} causes {A}"),
+    3: ("insight", f"{S} may relieve {A}"),
+}
+
+
+def concept(number: int) -> Concept:
+    kind, text = CONCEPTS[number]
+    return Concept(
+        concept_id=number,
+        text=text,
+        kind="document" if kind == "document" else "insight",
+        source="a.md",
+        position=0,
+        sha256=str(number),
+    )
+
+
+def verdict(conclusion: str, *, a: int = 1, b: int = 2, is_none: bool = False) -> Verdict:
+    made = proposal(conclusion, is_none=is_none)
+    pair = replace(made.pair, a=concept(a), b=concept(b))
+    return Verdict(proposal=replace(made, pair=pair), scores=SCORES)
+
+
+def insight(number: int, conclusion: str, cycle: int, parents: tuple[int, int] = (1, 2)) -> Insight:
+    return Insight(
+        insight_id=number,
+        concept_id=100 + number,
+        text=conclusion,
+        reasoning="",
+        conclusion=conclusion,
+        parents=parents,
+        depth=1,
+        cycle=cycle,
+        adapter=BASE,
+        scores=SCORES,
+        rationale=None,
+        parent_texts=("", ""),
+    )
+
+
+def test_discovery_counts_what_is_true_and_what_could_have_been_found() -> None:
+    verdicts = {
+        0: [verdict(f"{S} may relieve {A}"), verdict("", is_none=True), verdict(f"{S} may worsen {A}")],
+        1: [verdict(f"{S} may relieve {A}", a=1, b=1)],
+    }  # fmt: skip
+    insights = [
+        insight(1, f"{S} may relieve {A}", 0),
+        insight(2, f"{S} may worsen {B}", 0),
+        insight(3, f"{S} may relieve {B}", 1, parents=(3, 2)),
+        insight(4, f"{S} helped against {A}", 1),
+    ]
+    first, second = measure_discovery(
+        lambda cycle: verdicts[cycle], insights, concept, ORACLE, num_cycles=2
+    )
+    assert (first.num_pairs, first.num_opportunities, first.num_taken) == (3, 3, 1)
+    assert first.proposed == {"true": 1, "false": 1}
+    assert first.admitted == {"true": 1, "false": 1}
+    assert (second.num_opportunities, second.num_taken) == (0, 0)
+    assert second.admitted == {"true": 2}
+    assert second.new_by_depth == {"1": 1}  # the fourth says again what the first said
+    assert (second.new_across, second.num_resting) == (1, 1)
+
+
+def item(insight_id: int, is_correct: bool, suite: str = "uptake") -> ItemResult:
+    return ItemResult(
+        probe_id=f"{insight_id}",
+        suite=suite,
+        kind="forward",
+        is_correct=is_correct,
+        margin=1.0,
+        chance=0.2,
+        cluster=f"insight {insight_id}",
+    )
+
+
+def test_learning_is_asked_of_true_insights_and_by_the_cycle_they_came_in() -> None:
+    insights = [
+        insight(1, f"{S} may relieve {A}", 0),
+        insight(2, f"{S} may worsen {B}", 0),
+        insight(3, f"{S} may relieve {B}", 1),
+    ]
+    reports = [
+        EvalReport(adapter=BASE, cycle=0, items=(item(1, False), item(2, False))),
+        EvalReport(adapter="x", cycle=0, items=(item(1, True), item(2, True))),
+        EvalReport(adapter=BASE, cycle=1, items=(item(1, False), item(2, False), item(3, False))),
+        EvalReport(adapter="x", cycle=1, items=(item(1, True), item(2, True), item(3, True))),
+        EvalReport(adapter="y", cycle=1, items=(item(1, False), item(2, True), item(3, True))),
+    ]
+    learning = measure_learning(reports, ["x", "y"], insights, ORACLE)
+    assert learning["matrix"] == [[[1, 1], [0, 0]], [[0, 1], [1, 1]]]
+    assert learning["backward_transfer"] == -1.0
+    assert learning["forward_transfer"] == 1.0
+    assert learning["average_accuracy"] == 0.5
+    last = learning["cycles"][1]
+    assert last["in_use"]["uptake/forward"]["right"] == [1, 2]
+    assert last["in_use"]["uptake_of_false/forward"]["right"] == [1, 1]
+    assert last["base"]["uptake/all"]["right"] == [0, 2]
+
+
+def test_backward_transfer_needs_two_nights() -> None:
+    assert backward_transfer([[[1, 1]]]) is None
+    assert backward_transfer([[[4, 4], [0, 0]], [[3, 4], [1, 2]]]) == -0.25
+
+
+def test_shares_are_pooled_over_few_seeds_and_averaged_over_many() -> None:
+    few = figure([(9, 10), (1, 10)])
+    assert (few.value, few.num, few.is_over_seeds) == (0.5, 20, False)
+    assert few.low < 0.5 < few.high
+    many = figure([(9, 10), (10, 10), (8, 10), None])
+    assert many.value == pytest.approx(0.9)
+    assert (many.num, many.is_over_seeds) == (3, True)
+    assert math.isnan(figure([None, (0, 0)]).value)
+    assert math.isnan(figure([1.5]).low)
+
+
+def study_item(number: int, kind: str) -> StudyItem:
+    return StudyItem(insight_id=number, kind=kind, question=f"q{number}?", answer=f"a{number}")
+
+
+def test_a_placebo_keeps_questions_and_answers_but_no_pair_of_them() -> None:
+    items = [study_item(n, kind) for kind in ("forward", "reverse") for n in range(5)]
+    shuffled = shuffle_answers(items)
+    assert [one.question for one in shuffled] == [one.question for one in items]
+    assert sorted(one.answer for one in shuffled) == sorted(one.answer for one in items)
+    assert all(new.answer != old.answer for new, old in zip(shuffled, items, strict=True))
+    assert shuffle_answers(items) == shuffled
+    assert shuffle_answers(items[:1]) == items[:1]
+
+
+def test_every_arm_is_a_config_that_loads() -> None:
+    assert len({arm.name for arm in ARMS}) == len(ARMS)
+    for arm in find_arms(["all"]):
+        load_config("configs/quickstart.yaml", list(arm.overrides))
+    assert [arm.name for arm in find_arms(["bare", "first"])][:2] == ["bare", "default"]
+    with pytest.raises(ConfigError, match="no arm 'best'"):
+        find_arms(["best"])
+
+
+def cell(**changes: object) -> JsonObject:
+    found = {
+        "cycle": 0,
+        "num_pairs": 100,
+        "num_opportunities": 5,
+        "num_taken": 5,
+        "proposed": {"true": 6},
+        "admitted": {"true": 4},
+        "new_by_depth": {"1": 4},
+        "new_across": 1,
+        "num_resting": 1,
+    }
+    shares = {"uptake/forward": {"right": [9, 10], "chance": 0.2}}
+    cycle = {"cycle": 0, "adapter": "x", "base": shares, "in_use": shares, "candidate": shares}
+    made: JsonObject = {
+        "arm": "default",
+        "seed": 1,
+        "preset": "small",
+        "num_cycles": 1,
+        "world": {"num_true": {"1": 40}},
+        "discovery": [found],
+        "learning": {
+            "cycles": [cycle],
+            "average_accuracy": 0.9,
+            "backward_transfer": None,
+            "forward_transfer": None,
+        },
+        "usage": {"generator": {"tokens": 400}},
+        "nights": [{"cycle": 0, "promoted": True, "decided_by": "gate", "reasons": []}],
+        "leaks": [],
+        "in_context": {"uptake/forward": [10, 10]},
+        "paired_waking": None,
+        "seconds": 3.0,
+    }
+    return made | changes
+
+
+def test_tables_show_n_and_an_interval() -> None:
+    text = write_tables([cell()])
+    row = next(line for line in text.split("\n") if line.startswith("| default"))
+    columns = [column.strip() for column in row.strip("|").split("|")]
+    assert columns[3].startswith("1.000 [")
+    assert columns[3].endswith("n=4")
+    assert "| 100 s=1 | 4.000 s=1 |" in row
+    assert "0.900 [0.596, 0.982] n=10" in text
+
+
+def test_a_promoted_placebo_or_a_leak_misses_a_goal_on_every_preset() -> None:
+    assert all(goal.is_met for goal in check_goals([cell()]))
+    assert not all(goal.is_met for goal in check_goals([cell(arm="placebo")]))
+    assert not all(goal.is_met for goal in check_goals([cell(leaks=["row 3 joins"])]))
+
+
+def test_the_default_arm_is_held_to_its_goals_on_the_full_bench_only() -> None:
+    full = cell(preset="standard", num_cycles=8)
+    missed = [goal.name for goal in check_goals([full]) if not goal.is_met]
+    assert "backward transfer" in missed  # not measured is not met
+    assert "precision" not in missed
+    assert "uptake forward as a share of the ceiling" not in missed
