@@ -17,7 +17,7 @@ from typing import Literal
 
 from ddl_train.config import SleepConfig
 from ddl_train.engines.transformers_engine import TransformersEngine
-from ddl_train.records import Concept, Insight, StudyItem, TrainingRow, Usage
+from ddl_train.records import Concept, Engine, Insight, StudyItem, TrainingRow, Usage
 from ddl_train.roles.prompts import PromptPack
 from ddl_train.roles.student import write_items
 from ddl_train.training.lora import train_lora
@@ -42,7 +42,7 @@ class Night:
 
 
 def study(
-    engine: TransformersEngine,
+    engine: Engine,
     pack: PromptPack,
     *,
     tonight: Sequence[Insight],

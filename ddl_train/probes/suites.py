@@ -70,16 +70,9 @@ def build_suites(
         ProbeError: a probe file cannot be read.
     """
     notes: list[str] = []
-    suites = {"uptake": _uptake(config, tonight, earlier, items, seed)}
-    texts = {HELD_OUT: _cap_texts(held_out, config.max_items, seed)}
-    for name in FILE_SUITES:
-        suites[name] = []
-        for path in getattr(config, name):
-            if name == "retention" and Path(path).suffix != ".jsonl":
-                pieces = _paragraphs(read_text(path))
-                texts[str(path)] = _cap_texts(pieces, config.max_items, seed)
-            else:
-                suites[name] += read_probes(path)
+    suites, texts = _read_files(config, held_out, seed)
+    suites = {"uptake": _uptake(config, tonight, earlier, items, seed)} | suites
+    new = {insight.insight_id for insight in tonight}
     told = {normalise(statement) for statement in statements}
     row_texts = list(dict.fromkeys(part for row in rows for part in row_parts(row)))
     asked: list[Asked] = []
@@ -88,9 +81,12 @@ def build_suites(
         probes = _drop_leaks(name, _identified(probes), row_texts, notes)
         about = {probe: normalise(probe.about) for probe in probes if probe.about is not None}
         dreamt |= {statement: statement in told for statement in about.values()}
-        is_dreamt = {probe for probe, statement in about.items() if statement in told}
-        asked += [Asked(name, one) for one in _cap(probes, is_dreamt, config.max_items, seed)]
-    texts = {name: pieces for name, pieces in texts.items() if pieces or name != HELD_OUT}
+        if name == "uptake":
+            first, share = {one for one in probes if one.insight_id in new}, 1.0
+        else:
+            first, share = {one for one, about_it in about.items() if about_it in told}, 0.75
+        chosen = _cap(probes, first, share, config.max_items, seed)
+        asked += [Asked(name, one) for one in chosen]
     return Suites(
         asked=tuple(asked),
         texts=texts,
@@ -119,6 +115,23 @@ def check_leaks(config: EvaluateConfig, texts: Iterable[str]) -> None:
             f"{found[0]}{more}; a probe that the model can read while awake measures nothing: take "
             "it out of the probe file or the text out of memory.sources"
         )
+
+
+def _read_files(
+    config: EvaluateConfig, held_out: Sequence[str], seed: int
+) -> tuple[dict[str, list[Probe]], dict[str, tuple[str, ...]]]:
+    """Probes of each suite that has files, and the texts whose loss is measured."""
+    suites: dict[str, list[Probe]] = {}
+    texts = {HELD_OUT: kept} if (kept := _cap_texts(held_out, config.max_items, seed)) else {}
+    for name in FILE_SUITES:
+        suites[name] = []
+        for path in getattr(config, name):
+            if name == "retention" and Path(path).suffix != ".jsonl":
+                pieces = _paragraphs(read_text(path))
+                texts[str(path)] = _cap_texts(pieces, config.max_items, seed)
+            else:
+                suites[name] += read_probes(path)
+    return suites, texts
 
 
 def _uptake(
@@ -161,15 +174,14 @@ def _drop_leaks(
     return [probe for probe in probes if probe.probe_id not in found]
 
 
-def _cap(probes: list[Probe], is_dreamt: set[Probe], size: int, seed: int) -> list[Probe]:
-    """At most `size`, in the order given.
+def _cap(probes: list[Probe], first: set[Probe], share: float, size: int, seed: int) -> list[Probe]:
+    """At most `size`, in the order given: a sample, `first` having first call on `share` of it.
 
-    Three quarters of the room are first offered to what was dreamt, so that a long file does not
-    drown it.
+    So tonight's insights, and what was dreamt, are not drowned by a long list of other things.
     """
     ranked = sorted(probes, key=lambda probe: _rank(seed, probe.probe_id))
-    first = [probe for probe in ranked if probe in is_dreamt][: size * 3 // 4]
-    kept = set(first) | set([probe for probe in ranked if probe not in first][: size - len(first)])
+    kept = set([probe for probe in ranked if probe in first][: round(share * size)])
+    kept |= set([probe for probe in ranked if probe not in kept][: size - len(kept)])
     return [probe for probe in probes if probe in kept]
 
 

@@ -31,7 +31,7 @@ def main(model: str, night: str, when: str) -> None:
             torch.save = die  # the weights are written, the optimizer is not
 
     if when == "marker":
-        lora.close_night = die  # type: ignore[assignment]
+        lora.close_night = die  # type: ignore[assignment, attr-defined]
     lora.train_lora(
         tiny_engine(Path(model)),
         some_rows(),
