@@ -56,8 +56,9 @@ def make_run(config: Config, *, pack_dir: Path) -> WriterLock:
         _remove_half_made(run_dir)
         tmp = run_dir.parent / f"{TMP_PREFIX}{run_dir.name}-{os.getpid()}-{os.urandom(4).hex()}"
         tmp.mkdir()
-        lock = WriterLock(tmp)
+        lock = None
         try:
+            lock = WriterLock(tmp)
             copy_tree(pack_dir, tmp / PROMPTS_NAME)
             (tmp / "adapters").mkdir()
             write_text(tmp / CONFIG_NAME, dump_yaml(config))
@@ -70,7 +71,8 @@ def make_run(config: Config, *, pack_dir: Path) -> WriterLock:
             os.replace(tmp, run_dir)
             fsync_dir(run_dir.parent)
         except BaseException as error:
-            lock.release()
+            if lock is not None:
+                lock.release()
             shutil.rmtree(tmp, ignore_errors=True)
             if isinstance(error, OSError) and error.errno in (errno.ENOTEMPTY, errno.EEXIST):
                 raise RunError(f"{run_dir}: another process has just made it") from None

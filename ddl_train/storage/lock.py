@@ -34,9 +34,13 @@ class WriterLock:
             raise RunError(
                 f"{run_dir}: is in use by {who}; wait until it is done, or stop it"
             ) from None
-        with explained(path):
-            os.ftruncate(self._descriptor, 0)
-            os.pwrite(self._descriptor, f"{os.getpid()}\n".encode(), 0)
+        try:
+            with explained(path):
+                os.ftruncate(self._descriptor, 0)
+                os.pwrite(self._descriptor, f"{os.getpid()}\n".encode(), 0)
+        except BaseException:
+            os.close(self._descriptor)
+            raise
 
     def release(self) -> None:
         """Let go; a second call does nothing."""
