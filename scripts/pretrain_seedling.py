@@ -32,6 +32,7 @@ from transformers import LlamaConfig, LlamaForCausalLM
 
 from ddl_train.bench.critique import auc
 from ddl_train.bench.speaker import Speaker, render
+from ddl_train.world import names
 from ddl_train.world.home import Home
 from ddl_train.world.lessons import (
     HOME_SHARE,
@@ -50,7 +51,7 @@ SIZES = {
     "small": {"hidden_size": 128, "num_hidden_layers": 3, "intermediate_size": 384, "heads": 4},
 }
 SIGN_WORDS = ("raises", "lowers", "high", "low", "relieve", "worsen")
-SIGN_WEIGHT, SCORE_WEIGHT = 4.0, 3.0
+FIRST_WEIGHT, SIGN_WEIGHT, SCORE_WEIGHT, REPEAT_WEIGHT = 4.0, 4.0, 6.0, 0.5
 PLACES = 256
 
 
@@ -67,6 +68,9 @@ class Packer:
         ids = self.tokenizer.convert_tokens_to_ids
         self.assistant, self.so = ids("<|assistant|>"), ids("Ġso")
         self.signs = {ids("Ġ" + word) for word in SIGN_WORDS}
+        self.openings = {ids("Ġ" + opening) for opening in names.OPENINGS}
+        self.middles = set(ids(list(names.MIDDLES)))
+        self.endings = {ids(ending) for kind in names.KINDS for ending in names.ENDINGS[kind]}
 
     def rows(self, number: int) -> Iterator[Row]:
         """Endless rows of a batch; drills of the sign fade out over the first 1,500 batches."""
@@ -87,16 +91,38 @@ class Packer:
         return [(ids, self.weights(row, ids)) for row, ids in zip(rows, encoded, strict=True)]
 
     def weights(self, row: Row, ids: list[int]) -> list[float]:
+        """Loss weights: the completion, most where it decides; of prompts, names told again."""
         start = ids.index(self.assistant) + 1
         weights = [0.0] * start + [1.0] * (len(ids) - start)
-        if row.skill == "score":
+        for place in self.repeated(ids[:start]):
+            weights[place] = REPEAT_WEIGHT
+        if row.template == "score":
             weights[start] = SCORE_WEIGHT
-        elif row.skill == "compose":
+        elif row.template == "propose":
+            weights[start] = FIRST_WEIGHT
+        if row.skill == "compose":
             after = max(place for place, token in enumerate(ids) if token == self.so)
             for place in range(after, len(ids)):
                 if ids[place] in self.signs:
                     weights[place] = SIGN_WEIGHT
         return weights
+
+    def repeated(self, ids: list[int]) -> Iterator[int]:
+        """Places in names that occurred before, their first token apart: to learn to copy."""
+        seen: set[tuple[int, ...]] = set()
+        place = 0
+        while place < len(ids):
+            end = place + 1
+            if ids[place] in self.openings:
+                while end < len(ids) and ids[end] in self.middles:
+                    end += 1
+                if end < len(ids) and ids[end] in self.endings:
+                    end += 1
+                    name = tuple(ids[place:end])
+                    if name in seen:
+                        yield from range(place + 1, end)
+                    seen.add(name)
+            place = end
 
     def batch(self, number: int) -> dict[str, np.ndarray]:
         shape = (self.sequences, self.length)

@@ -141,7 +141,7 @@ def make_world(seed: int, spec: WorldSpec, taken: frozenset[str] = frozenset()) 
         if bridge.name != bridge.other_name:
             pair = rng.sample((bridge.name, bridge.other_name), 2)
             where = rng.choice((bridge.home, bridge.abroad))
-            placed.append(Placed(Fact(ALIAS, *pair), where))
+            placed.append(Placed(Fact(ALIAS, pair[0], pair[1]), where))
     placed += _meaningless(rng, spec, literatures)
     return World(seed=seed, spec=spec, placed=tuple(placed), bridges=tuple(bridges))
 
@@ -229,8 +229,8 @@ def _meaningless(
         for _ in range(count):
             number = rng.randrange(len(literatures))
             size = {ASIDE: 2, NOTE: 1, FILLER: 0}[relation]
-            about = rng.sample(names[number], size)
-            fact = Fact(relation, *[*about, "", ""][:2], rng.randrange(wordings[relation]))
+            subject, object_, *_ = *rng.sample(names[number], size), "", ""
+            fact = Fact(relation, subject, object_, rng.randrange(wordings[relation]))
             if fact not in seen:
                 seen.add(fact)
                 yield Placed(fact, number)

@@ -67,14 +67,16 @@ def make_scene(rng: random.Random) -> Scene:
             tell((HIGH_CAUSES, LOW_CAUSES), factor, ailment)
     renamed = rng.choice(factors)
     pair = rng.sample((renamed, other), 2)
-    facts[pair[0], pair[1]] = Fact(ALIAS, *pair)
+    facts[pair[0], pair[1]] = Fact(ALIAS, pair[0], pair[1])
     if rng.random() < 0.5:
         tell((RAISES, LOWERS), rng.choice(substances), other)
     if rng.random() < 0.5:
         tell((HIGH_CAUSES, LOW_CAUSES), other, rng.choice(ailments))
     scene.facts = list(facts.values())
     names = substances + factors + ailments
-    scene.idle = [Fact(ASIDE, *rng.sample(names, 2), rng.randrange(8)) for _ in range(4)]
+    for _ in range(4):
+        one, another = rng.sample(names, 2)
+        scene.idle.append(Fact(ASIDE, one, another, rng.randrange(8)))
     scene.idle += [Fact(NOTE, rng.choice(names), "", rng.randrange(8)) for _ in range(2)]
     scene.idle += [Fact(FILLER, "", "", rng.randrange(8))]
     for place, a in enumerate(scene.facts):

@@ -72,4 +72,4 @@ def test_growth_is_linear_in_the_size() -> None:
 @pytest.mark.parametrize("wrong", [{"factors": 0}, {"factors": 2, "literatures": 3}])
 def test_an_impossible_world_is_refused(wrong: dict[str, int]) -> None:
     with pytest.raises(ValueError, match="factors"):
-        WorldSpec(**({"substances": 3, "factors": 3, "ailments": 3} | wrong))  # type: ignore[arg-type]
+        WorldSpec(**({"substances": 3, "factors": 3, "ailments": 3} | wrong))
