@@ -49,15 +49,15 @@ def check_goals(cells: Sequence[JsonObject]) -> list[Goal]:
     goals = [_at_most("leaks into training rows", sum(len(c["leaks"]) for c in cells), 0)]
     if placebo:
         nights = [night for cell in placebo for night in cell["nights"]]
-        passed = sum(night["promoted"] for night in nights)
+        passed = sum(night["promoted"] for night in nights) if nights else None
         goals.append(_at_most(f"placebo nights promoted, of {len(nights)}", passed, 0))
     if default:
         goals += _default_goals(default)
     return goals
 
 
-def _at_most(name: str, value: float, bound: float) -> Goal:
-    return Goal(name=name, value=float(value), bound=bound, direction="at most", applies=True)
+def _at_most(name: str, value: float | None, bound: float) -> Goal:
+    return Goal(name=name, value=value, bound=bound, direction="at most", applies=True)
 
 
 def _default_goals(cells: Sequence[JsonObject]) -> list[Goal]:

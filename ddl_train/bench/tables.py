@@ -33,6 +33,8 @@ class Figure(NamedTuple):
         if math.isnan(self.value):
             return "-"
         digits = 0 if abs(self.value) >= 100 else 1 if abs(self.value) >= 10 else 3
+        if self.num == 1 and self.value == int(self.value):
+            digits = 0
         text = f"{self.value:.{digits}f}"
         if math.isfinite(self.low) and math.isfinite(self.high):
             text += f" [{self.low:.{digits}f}, {self.high:.{digits}f}]"

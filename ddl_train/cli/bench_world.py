@@ -36,6 +36,7 @@ def world(
         for arm in ARMS:
             output().print(f"{arm.name:16} {arm.why}", markup=False)
         return
+    wanted_seeds = _numbers(seeds)
     go_offline_if_local(load_config(config, overrides))
     import signal
 
@@ -52,7 +53,7 @@ def world(
             out,
             preset=preset,
             arms=_words(arms),
-            seeds=_numbers(seeds),
+            seeds=wanted_seeds,
             config=config,
             num_cycles=cycles,
             overrides=overrides or [],

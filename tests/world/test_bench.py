@@ -221,13 +221,15 @@ def test_tables_show_n_and_an_interval() -> None:
     columns = [column.strip() for column in row.strip("|").split("|")]
     assert columns[3].startswith("1.000 [")
     assert columns[3].endswith("n=4")
-    assert "| 100 s=1 | 4.000 s=1 |" in row
+    assert "| 100 s=1 | 4 s=1 |" in row
     assert "0.900 [0.596, 0.982] n=10" in text
 
 
 def test_a_promoted_placebo_or_a_leak_misses_a_goal_on_every_preset() -> None:
     assert all(goal.is_met for goal in check_goals([cell()]))
     assert not all(goal.is_met for goal in check_goals([cell(arm="placebo")]))
+    unasked = check_goals([cell(arm="placebo", nights=[])])
+    assert not all(goal.is_met for goal in unasked)
     assert not all(goal.is_met for goal in check_goals([cell(leaks=["row 3 joins"])]))
 
 

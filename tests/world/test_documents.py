@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from ddl_train.config import MemoryConfig
 from ddl_train.errors import ConfigError, SourceError
+from ddl_train.memory.ingest import read_sources
 from ddl_train.world.census import take_census
 from ddl_train.world.documents import grow, load_world, tell
 from ddl_train.world.graph import WorldSpec, home_world
@@ -134,3 +136,12 @@ def test_a_large_world_is_judged_without_computing_all_that_follows() -> None:
     oracle = Oracle.of(world)
     found = list(oracle.conclusions_from(oracle.subjects[0], max_depth=2))
     assert all(oracle.judge(canonical(c.fact)).truth == "true" for c in found)
+
+
+def test_memory_reads_every_sentence_of_a_world_as_it_was_told(tmp_path: Path) -> None:
+    write_world(tmp_path / "a", seed=3, preset="small")
+    config = MemoryConfig(sources=[str(tmp_path / "a" / "docs")], unit="sentence")
+    chunks = read_sources(config.sources, config).chunks
+    told = [parse(chunk.text) for chunk in chunks]
+    assert None not in told
+    assert set(told) == set(load_world(tmp_path / "a").facts)

@@ -1,0 +1,50 @@
+"""The commands about worlds: what they write and what they say."""
+
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from ddl_train.cli.bench_world import world as bench_world
+from ddl_train.cli.world import world
+from ddl_train.errors import ConfigError
+
+RUNNER = CliRunner()
+
+
+def app_of(*commands: object) -> typer.Typer:
+    app = typer.Typer()
+    for command in commands:
+        app.command()(command)  # type: ignore[type-var]
+    return app
+
+
+def test_world_writes_documents_probes_and_the_truth(tmp_path: Path) -> None:
+    out = tmp_path / "w"
+    done = RUNNER.invoke(app_of(world), [str(out), "--seed", "2", "--preset", "small"])
+    assert done.exit_code == 0
+    assert "wrote" in done.stdout
+    assert sorted(path.name for path in out.iterdir()) == ["docs", "probes", "world.json"]
+    assert sorted(path.stem for path in (out / "probes").iterdir()) == [
+        "false_memory",
+        "retention",
+        "skill",
+        "truth",
+    ]
+    again = RUNNER.invoke(app_of(world), [str(out), "--seed", "2", "--preset", "small"])
+    assert again.exit_code == 0
+    assert "holds" in again.stdout
+
+
+def test_the_bench_names_its_arms_without_a_model() -> None:
+    done = RUNNER.invoke(app_of(bench_world), ["--list"])
+    assert done.exit_code == 0
+    assert "placebo" in done.stdout
+
+
+@pytest.mark.parametrize("seeds", ["", "1,x", "-1"])
+def test_seeds_are_whole_numbers(tmp_path: Path, seeds: str) -> None:
+    done = RUNNER.invoke(app_of(bench_world), ["--out", str(tmp_path), f"--seeds={seeds}"])
+    assert isinstance(done.exception, ConfigError)
+    assert "whole numbers" in str(done.exception)
