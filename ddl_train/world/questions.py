@@ -193,9 +193,9 @@ def _patterns(family: Wordings) -> frozenset[str]:
 
 STUDY_SKELETONS = _patterns(STUDY)
 PROBE_SKELETONS = _patterns(PROBE)
+_PROBE_PATTERN = re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, sorted(PROBE_SKELETONS)))})")
 
 
 def is_probe_wording(text: str) -> bool:
     """Whether a text holds a question in a wording that is kept for probes."""
-    blanked = skeleton(text)[0]
-    return any(re.search(rf"(?<!\w){re.escape(key)}", blanked) for key in PROBE_SKELETONS)
+    return _PROBE_PATTERN.search(skeleton(text)[0]) is not None
