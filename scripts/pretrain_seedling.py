@@ -44,6 +44,7 @@ from ddl_train.world.lessons import (
     skill_rows,
     study_row,
 )
+from ddl_train.world.questions import is_probe_wording
 from ddl_train.world.scenes import make_scene
 
 SIZES = {
@@ -381,9 +382,12 @@ def general_rows(seed: int, skills: int) -> Iterator[dict[str, str]]:
     kept = 0
     while kept < skills:
         for row in rng.sample(skill_rows(rng), 6):
-            if kept < skills and not row.template.startswith("probe") and row.template:
+            prompt, is_probe = render(row), row.template.startswith("probe")
+            if any(map(is_probe_wording, (prompt, row.completion))) or is_probe or not row.template:
+                continue  # no night may use a wording that probes are asked in
+            if kept < skills:
                 kept += 1
-                yield {"prompt": render(row), "completion": row.completion}
+                yield {"prompt": prompt, "completion": row.completion}
 
 
 def export(args: argparse.Namespace) -> None:
