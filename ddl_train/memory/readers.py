@@ -38,7 +38,8 @@ class Document:
 
     @property
     def sha256(self) -> str:
-        return hashlib.sha256(self.text.encode()).hexdigest()
+        """Of the text without the space around it."""
+        return hashlib.sha256(self.text.strip().encode()).hexdigest()
 
 
 def read_documents(path: Path, *, column: str) -> Iterator[Document]:

@@ -30,11 +30,15 @@ _SENTENCE_END = re.compile(
     r"|(?<=[。！？｡])(?![。！？｡」』）】”’\s])|(?<=[。！？｡][」』）】”’])(?=\S)"  # no space needed
 )
 _ABBREVIATION = re.compile(
-    r"(?:^|[\s(\[\"'])(?:[A-Za-z]|dr|mr|mrs|ms|prof|st|jr|sr|vs|cf|ca|al|fig|figs|eq|no|nos|vol|"
-    r"pp|ed|eds|e\.g|i\.e|approx|resp|inc|ltd|co|bzw|z\.b|d\.h|usw)\.$",
-    re.IGNORECASE,
+    r"(?:^|[\s(\[\"'])(?:[A-Z]|(?i:dr|mr|mrs|ms|prof|st|jr|sr|vs|cf|ca|al|ed|eds|e\.g|i\.e|approx|"
+    r"resp|bzw|z\.b|d\.h))\.$"
 )
-_LIST_ITEM = re.compile(r"^\s*(?:[-*+•‣◦·–]|\(?\d{1,3}[.)]|[a-zA-Z][.)])\s+")
+_BEFORE_NUMBERS = re.compile(r"(?:^|[\s(\[])(?i:no|nos|fig|figs|eq|eqs|vol|p|pp|ch|sec)\.$")
+_DOTTED = re.compile(r"\b(?:[A-Za-z]\.){2,}$")
+"""An abbreviation such as p.m. or U.S., which ends a sentence unless a small letter follows."""
+
+_BULLET = re.compile(r"^\s*[-*+•‣◦·–]\s+")
+_LIST_ITEM = re.compile(rf"{_BULLET.pattern}|^\s*(?:\(?\d{{1,3}}[.)]|[a-z]\))\s+")
 _WIDEST_WRAP = 120
 _NARROWEST_WRAP = 40
 
@@ -89,11 +93,20 @@ def split_sentences(text: str) -> list[str]:
     """Sentences of one paragraph."""
     sentences: list[str] = []
     for part in _SENTENCE_END.split(text):
-        if sentences and _ABBREVIATION.search(sentences[-1]):
+        if sentences and _is_open(sentences[-1], part):
             sentences[-1] += " " + part
         else:
             sentences.append(part)
     return [sentence.strip() for sentence in sentences if sentence.strip()]
+
+
+def _is_open(sentence: str, following: str) -> bool:
+    """True when a full stop only marks an abbreviation."""
+    if _ABBREVIATION.search(sentence):
+        return True
+    if following[:1].isdigit() and _BEFORE_NUMBERS.search(sentence):
+        return True
+    return bool(_DOTTED.search(sentence)) and following[:1].islower()
 
 
 def plain_blocks(text: str) -> list[Block]:
@@ -117,7 +130,7 @@ def plain_blocks(text: str) -> list[Block]:
                 items[-1] = join_lines(items[-1], line)
             else:
                 items.append(line)
-        blocks += [Block(text=_LIST_ITEM.sub("", item).strip()) for item in items]
+        blocks += [Block(text=_BULLET.sub("", item).strip()) for item in items]
     return [block for block in blocks if block.text]
 
 

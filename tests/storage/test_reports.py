@@ -4,7 +4,7 @@ import math
 from typing import Any
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ddl_train.records import EvalReport, ItemResult, Usage
@@ -36,6 +36,7 @@ reports = st.builds(
 )
 
 
+@settings(deadline=None, max_examples=50)
 @given(reports)
 def test_a_report_survives_storage_unchanged(report: EvalReport) -> None:
     assert load_report(dump_report(report)) == report
