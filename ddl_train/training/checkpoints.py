@@ -1,7 +1,8 @@
 """The folder of a night: which trainer checkpoint may be resumed, and when a night is done.
 
     night/night.json       fingerprint of what is trained; a folder without its own is emptied first
-    night/checkpoints/     of the Trainer, which writes them file by file: half of one is possible
+    night/trainer/         the Trainer's own: checkpoints, written file by file, so that half of one
+                           is possible, and the logs of its integrations
     night/adapter/         the result, moved here whole
     night/trained.json     the marker, written last
 
@@ -17,6 +18,7 @@ from pathlib import Path
 
 from ddl_train.records import JsonObject
 
+TRAINER = "trainer"
 COMPLETE = (
     "adapter_model.safetensors",
     "optimizer.pt",
@@ -42,17 +44,17 @@ def open_night(night_dir: Path, fingerprint: str) -> JsonObject | None:
         # the fingerprint goes first and comes last: a crash between leaves nothing of another night
         night.unlink(missing_ok=True)
         (night_dir / "trained.json").unlink(missing_ok=True)
-        for name in ("adapter", "checkpoints"):
+        for name in ("adapter", TRAINER):
             shutil.rmtree(night_dir / name, ignore_errors=True)
         night_dir.mkdir(parents=True, exist_ok=True)
         write_json(night, {"fingerprint": fingerprint})
     return None
 
 
-def newest_complete(checkpoints_dir: Path) -> Path | None:
+def newest_complete(night_dir: Path) -> Path | None:
     """The newest checkpoint that can be resumed exactly; half-written ones are removed."""
     best: tuple[int, Path] | None = None
-    for path in checkpoints_dir.glob("checkpoint-*"):
+    for path in (night_dir / TRAINER).glob("checkpoint-*"):
         number = path.name.removeprefix("checkpoint-")
         if not (number.isdecimal() and _is_complete(path)):
             shutil.rmtree(path, ignore_errors=True)
@@ -67,8 +69,15 @@ def close_night(night_dir: Path, adapter_tmp: Path, facts: JsonObject) -> Path:
     shutil.rmtree(adapter_dir, ignore_errors=True)
     os.replace(adapter_tmp, adapter_dir)
     write_json(night_dir / "trained.json", facts)
-    shutil.rmtree(night_dir / "checkpoints", ignore_errors=True)
+    drop_checkpoints(night_dir)
     return adapter_dir
+
+
+def drop_checkpoints(night_dir: Path) -> None:
+    """Remove all checkpoints and the model card that TRL writes; logs of integrations stay."""
+    for path in (night_dir / TRAINER).glob("checkpoint-*"):
+        shutil.rmtree(path, ignore_errors=True)
+    (night_dir / TRAINER / "README.md").unlink(missing_ok=True)
 
 
 def write_json(path: Path, value: JsonObject) -> None:

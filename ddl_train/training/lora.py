@@ -22,7 +22,13 @@ from safetensors.torch import load_file
 from ddl_train.config import SleepConfig
 from ddl_train.errors import Interrupted
 from ddl_train.records import JsonObject, TrainingRow, Usage
-from ddl_train.training.checkpoints import close_night, newest_complete, open_night, write_json
+from ddl_train.training.checkpoints import (
+    close_night,
+    drop_checkpoints,
+    newest_complete,
+    open_night,
+    write_json,
+)
 from ddl_train.training.encoding import EncodedRows, Format, encode_rows
 from ddl_train.training.trainer import make_trainer, quiet_libraries
 from ddl_train.training.watcher import Watcher
@@ -128,7 +134,7 @@ def train_lora(
             start_from=start_from,
         )
         trainer.add_callback(watcher)
-        resumed = newest_complete(out_dir / "checkpoints")
+        resumed = newest_complete(out_dir)
         trainer.train(resume_from_checkpoint=str(resumed) if resumed else None)
         if watcher.failed_because is None and not watcher.was_stopped:
             _save(trainer.model, engine, adapter_tmp)
@@ -138,7 +144,7 @@ def train_lora(
     usage = _usage(encoded, config, engine.num_parameters, time.monotonic() - started)
     failed_because = watcher.failed_because or _not_finite(adapter_tmp)
     if failed_because:
-        shutil.rmtree(out_dir / "checkpoints", ignore_errors=True)
+        drop_checkpoints(out_dir)
         return TrainedAdapter(dir=None, failed_because=failed_because, usage=usage, metrics=metrics)
     facts = {"usage": asdict(usage), "metrics": metrics}
     adapter_dir = close_night(out_dir, adapter_tmp, facts)

@@ -15,6 +15,7 @@ from transformers import PrinterCallback, set_seed
 from trl import SFTConfig, SFTTrainer  # type: ignore[attr-defined]  # trl loads them lazily
 
 from ddl_train.config import SleepConfig
+from ddl_train.training.checkpoints import TRAINER
 from ddl_train.training.encoding import EncodedRows
 
 
@@ -63,7 +64,8 @@ def _lora_config(config: SleepConfig) -> LoraConfig:
 def _arguments(base: Any, config: SleepConfig, *, out_dir: Path, seed: int) -> SFTConfig:
     on_cpu = base.device.type == "cpu"
     arguments = SFTConfig(
-        output_dir=str(out_dir / "checkpoints"),
+        output_dir=str(out_dir / TRAINER),
+        run_name=out_dir.name,
         seed=seed,
         use_cpu=on_cpu,
         bf16=base.dtype is torch.bfloat16,

@@ -48,7 +48,7 @@ def test_a_night_leaves_two_files_that_name_their_base(
     config = json.loads((night.dir / "adapter_config.json").read_text())
     assert config["base_model_name_or_path"] == engine.name
     assert config["revision"] == engine.revision
-    assert not (night.dir.parent / "checkpoints").exists()
+    assert list((night.dir.parent / "trainer").iterdir()) == []
 
 
 def test_the_same_rows_and_seed_give_the_same_bytes(
@@ -134,7 +134,7 @@ def test_a_half_written_checkpoint_is_not_resumed(
             should_stop=lambda: sum(steps) >= 5,
         )
     # without this file the Trainer would go on in silence with a fresh optimizer
-    (tmp_path / "checkpoints" / "checkpoint-5" / "optimizer.pt").unlink()
+    (tmp_path / "trainer" / "checkpoint-5" / "optimizer.pt").unlink()
     resumed = train_lora(engine, some_rows(), quick(), out_dir=tmp_path, seed=7)
     assert weights(resumed) == weights(night)
 
@@ -282,6 +282,15 @@ def test_a_base_in_bfloat16_can_be_trained(tmp_path: Path) -> None:
     )
     trained = train_lora(engine, some_rows(4), quick(), out_dir=tmp_path / "night", seed=1)
     assert trained.failed_because is None
+
+
+def test_the_logs_of_an_integration_outlive_the_night(
+    engine: TransformersEngine, tmp_path: Path
+) -> None:
+    pytest.importorskip("tensorboard")
+    config = quick(num_train_epochs=1, report_to=["tensorboard"])
+    train_lora(engine, some_rows(4), config, out_dir=tmp_path, seed=1)
+    assert list(tmp_path.glob("trainer/runs/*/events.*"))
 
 
 def test_tokens_and_flops_are_of_the_whole_night(
