@@ -120,10 +120,16 @@ class Scorer:
 
 
 def can_share(base: Any) -> bool:
-    """Whether the keys and values of a beginning can serve several rows: full attention only."""
+    """Whether the keys and values of a beginning can serve several rows.
+
+    Full attention in every layer only: a sliding window or a recurrent state keeps less than the
+    whole beginning.
+    """
     config = base.config.get_text_config()
-    kinds = set(getattr(config, "layer_types", None) or ["full_attention"])
-    return kinds == {"full_attention"} and not getattr(base, "_is_stateful", False)
+    if kinds := getattr(config, "layer_types", None):
+        return set(kinds) == {"full_attention"}
+    has_window = bool(getattr(config, "sliding_window", None))
+    return not has_window and not getattr(base, "_is_stateful", False)
 
 
 def find_families(queries: Sequence[Query], max_members: int) -> list[Family]:

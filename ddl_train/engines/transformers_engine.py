@@ -14,10 +14,10 @@ import numpy as np
 import torch
 
 from ddl_train.config import ModelConfig
-from ddl_train.engines import generation
 from ddl_train.engines.adapters import Adapters
 from ddl_train.engines.batches import by_length, pad_left
 from ddl_train.engines.chat import ChatFormat
+from ddl_train.engines.generation import Writer
 from ddl_train.engines.integers import IntegerTree
 from ddl_train.engines.loading import LoadedBase, load_base
 from ddl_train.engines.scoring import Query, Scorer, sum_hidden
@@ -114,22 +114,14 @@ class TransformersEngine:
     def generate(
         self, prompts: Sequence[str], *, sampling: Sampling, adapter: str, seed: int
     ) -> tuple[list[Completion], Usage]:
-        """Complete each prompt, in order. Same seed, prompts and batch size: same texts on CPU."""
+        """Complete each prompt, in order. Same seed and prompts: same texts on CPU."""
         if not prompts:
             return [], Usage()
         start = time.perf_counter()
         ids = [self._prompt_ids(prompt, room=sampling.max_new_tokens) for prompt in prompts]
         with torch.no_grad(), self.adapters.active(adapter) as model:
-            written = generation.generate(
-                model,
-                self.chat,
-                ids,
-                sampling=sampling,
-                eos=self._eos,
-                batch_size=self.config.batch_size,
-                seed=seed,
-                device=self.device,
-            )
+            writer = Writer(model, self.chat, sampling=sampling, eos=self._eos, device=self.device)
+            written = writer.write(ids, batch_size=self.config.batch_size, seed=seed)
         completions = [
             Completion(
                 text=self.chat.decode(answer.ids),

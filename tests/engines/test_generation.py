@@ -1,10 +1,14 @@
 """Generation: in order, repeatable, and each sequence ends on its own."""
 
+from pathlib import Path
+
 import pytest
 import torch
 
+from ddl_train.config import ModelConfig
 from ddl_train.engines.batches import by_length, pad_left
-from ddl_train.engines.transformers_engine import TransformersEngine
+from ddl_train.engines.generation import choose
+from ddl_train.engines.transformers_engine import TransformersEngine, load_engine
 from ddl_train.errors import ModelError
 from ddl_train.records import BASE, Completion, Sampling
 
@@ -31,6 +35,18 @@ def test_the_same_seed_gives_the_same_texts(engine: TransformersEngine) -> None:
 
 def test_another_seed_gives_other_texts(engine: TransformersEngine) -> None:
     assert texts(engine, PROMPTS, HOT, seed=3) != texts(engine, PROMPTS, HOT, seed=4)
+
+
+def test_what_is_sampled_does_not_depend_on_the_batch(tiny_dir: Path) -> None:
+    small, large = (
+        load_engine(ModelConfig(base=str(tiny_dir), device="cpu", batch_size=size))
+        for size in (1, 16)
+    )
+    assert texts(small, PROMPTS, HOT) == texts(large, PROMPTS, HOT)
+
+
+def test_equal_prompts_are_sampled_apart(engine: TransformersEngine) -> None:
+    assert len(set(texts(engine, ["the same"] * 6, HOT))) > 1
 
 
 def test_sampling_leaves_the_random_state_of_others_alone(engine: TransformersEngine) -> None:
@@ -90,6 +106,26 @@ def test_an_answer_that_does_not_fit_the_positions_is_refused(engine: Transforme
 def test_a_real_base_model_goes_on_with_a_story(stories: TransformersEngine) -> None:
     found = texts(stories, ["Once upon a time, there was a little girl"], GREEDY)
     assert len(found[0].split()) > 3
+
+
+LOGITS = torch.tensor([[0.5, 0.3, 0.15, 0.05]]).log()
+
+
+@pytest.mark.parametrize(
+    ("sampling", "uniform", "token"),
+    [
+        (Sampling(max_new_tokens=1), 0.99, 0),  # greedy
+        (Sampling(max_new_tokens=1, temperature=1), 0.49, 0),
+        (Sampling(max_new_tokens=1, temperature=1), 0.51, 1),
+        (Sampling(max_new_tokens=1, temperature=1), 0.99, 3),
+        (Sampling(max_new_tokens=1, temperature=1, min_p=0.2), 0.99, 2),  # 0.05 < 0.2 x 0.5
+        (Sampling(max_new_tokens=1, temperature=1, top_p=0.6), 0.99, 1),  # 0.5 + 0.3 reach 0.6
+        (Sampling(max_new_tokens=1, temperature=1, top_p=0.5), 0.99, 0),
+        (Sampling(max_new_tokens=1, temperature=0.1), 0.95, 0),  # colder is surer
+    ],
+)
+def test_a_uniform_number_falls_on_a_token(sampling: Sampling, uniform: float, token: int) -> None:
+    assert choose(LOGITS, sampling, torch.tensor([uniform])).tolist() == [token]
 
 
 def test_padding_is_on_the_left() -> None:

@@ -1,16 +1,27 @@
 """Scoring: what the engine reads from batches is what a plain forward pass gives."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
+from transformers import MistralConfig, MistralForCausalLM
 
 from ddl_train.engines.integers import IntegerTree
-from ddl_train.engines.scoring import Family, Query, find_families
+from ddl_train.engines.scoring import Family, Query, can_share, find_families
 from ddl_train.engines.transformers_engine import TransformersEngine
 from ddl_train.records import BASE, Continuation
 
 STEM = "rate the idea that zorol may relieve miritis, by what it would change:"
 ANSWERS = ["miritis", "vakase and more", "10", "a much longer answer of several words"]
+SMALL = {
+    "vocab_size": 8,
+    "hidden_size": 8,
+    "intermediate_size": 8,
+    "num_hidden_layers": 1,
+    "num_attention_heads": 2,
+    "num_key_value_heads": 2,
+}
 
 
 def log_prob(engine: TransformersEngine, before: list[int], scored: list[int]) -> float:
@@ -119,6 +130,18 @@ def test_a_family_is_not_spoilt_by_one_that_shares_less() -> None:
 def test_a_family_never_outgrows_a_batch() -> None:
     queries = [query(*range(40), number) for number in range(50, 60)]
     assert [len(family.members) for family in find_families(queries, 4)] == [4, 4, 2]
+
+
+@pytest.mark.parametrize(
+    ("options", "is_shared"),
+    [
+        ({"sliding_window": None}, True),
+        ({"sliding_window": 16}, False),
+    ],
+)
+def test_a_sliding_window_shares_nothing(options: dict[str, Any], is_shared: bool) -> None:
+    config = MistralConfig(**SMALL, **options)
+    assert can_share(MistralForCausalLM(config)) is is_shared
 
 
 def test_long_texts_are_scored_in_windows(engine: TransformersEngine) -> None:
