@@ -14,7 +14,7 @@ from ddl_train.records import BASE, Continuation
 
 STEM = "rate the idea that zorol may relieve miritis, by what it would change:"
 ANSWERS = ["miritis", "vakase and more", "10", "a much longer answer of several words"]
-SMALL = {
+SMALL: dict[str, Any] = {
     "vocab_size": 8,
     "hidden_size": 8,
     "intermediate_size": 8,
