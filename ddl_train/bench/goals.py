@@ -46,7 +46,9 @@ def check_goals(cells: Sequence[JsonObject]) -> list[Goal]:
     """Hold the cells against every goal that they can tell about."""
     default = [cell for cell in cells if cell["arm"] == "default"]
     placebo = [cell for cell in cells if cell["arm"] == "placebo"]
-    goals = [_at_most("leaks into training rows", sum(len(c["leaks"]) for c in cells), 0)]
+    # shuffled answers meet questions they belong to by accident, which no night could learn from
+    num_leaks = sum(len(cell["leaks"]) for cell in cells if cell["arm"] != "placebo")
+    goals = [_at_most("leaks into training rows", num_leaks, 0)]
     if placebo:
         nights = [night for cell in placebo for night in cell["nights"]]
         passed = sum(night["promoted"] for night in nights) if nights else None
