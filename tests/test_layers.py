@@ -26,7 +26,7 @@ ADDRESSES = {
     "yaml": {"config", "roles", "world", "bench", "storage"},
     "semchunk": {"memory"},
     "scipy": {"probes", "bench"},
-    "jinja2": {"roles"},
+    "jinja2": {"roles", "engines"},  # templates of prompts, and errors of chat templates
     "matplotlib": {"report", "bench"},
 }
 
