@@ -117,26 +117,41 @@ def draw_batch(
     return [pair for _, _, pair in stored]
 
 
+def pending_batch(
+    connection: sqlite3.Connection, cycle: int
+) -> tuple[int, list[ConceptPair]] | None:
+    """The batch of a cycle that was drawn and whose verdicts are owed."""
+    row = connection.execute(
+        "SELECT min(batch_index) FROM pairs LEFT JOIN verdicts USING (pair_id) "
+        "WHERE cycle = ? AND verdicts.pair_id IS NULL",
+        (cycle,),
+    ).fetchone()
+    if row[0] is None:
+        return None
+    stored = read_pairs(connection, cycle=cycle, batch_index=row[0])
+    return int(row[0]), [pair for _, _, pair in stored]
+
+
 def read_space(connection: sqlite3.Connection, ids: IdArray, config: SamplerConfig) -> Space:
     """What the samplers of a config need to know of the concepts `ids`, and no more."""
-    place = {int(concept_id): row for row, concept_id in enumerate(ids)}
     strengths = np.ones(len(ids), dtype=np.float32)
     sources = np.zeros(len(ids), dtype=np.int64)
     is_insight = np.zeros(len(ids), dtype=bool)
-    parents = {}
+    parents: dict[int, tuple[int, int]] = {}
     if config.strength or config.insight or config.near_other_source:
         now = latest_cycle(connection)
-        for concept_id, a, b, num_children, last_cycle in _family(connection):
-            if (row := place.get(concept_id)) is not None:
-                strengths[row] = strength_of(num_children, now - last_cycle)
-                is_insight[row] = True
-                parents[concept_id] = (a, b)
+        family = {row[0]: row for row in _family(connection)}
+        members = np.array(sorted(family), dtype=np.int64)
+        is_insight = np.isin(ids, members)
+        for row in np.flatnonzero(is_insight):
+            concept_id, a, b, num_children, last_cycle = family[int(ids[row])]
+            strengths[row] = strength_of(num_children, now - last_cycle)
+            parents[concept_id] = (a, b)
     if config.near_other_source:
-        numbers: dict[str, int] = {}
-        for concept_id, source in connection.execute("SELECT concept_id, source FROM concepts"):
-            if (row := place.get(concept_id)) is not None:
-                is_own = is_insight[row]
-                sources[row] = -concept_id if is_own else numbers.setdefault(source, len(numbers))
+        named = connection.execute("SELECT concept_id, source FROM concepts ORDER BY 1").fetchall()
+        _, numbers = np.unique([row["source"] for row in named], return_inverse=True)
+        known = np.array([row["concept_id"] for row in named], dtype=np.int64)
+        sources = np.where(is_insight, -ids, numbers[np.searchsorted(known, ids)])
     return Space(
         ids=ids, strengths=strengths, sources=sources, is_insight=is_insight, parents=parents
     )

@@ -10,6 +10,8 @@ This class is the door; the rooms are `sources`, `vectors`, `batches`, `verdicts
 
 from collections.abc import Callable, Iterable, Sequence
 
+import numpy as np
+
 from ddl_train.config import WakeConfig
 from ddl_train.memory import batches, forget, reading, sources
 from ddl_train.memory.forget import Forgotten
@@ -65,7 +67,7 @@ class Memory:
         """Take in what was read; the number of concepts it added.
 
         Args:
-            chunks: of any number of sources, each source whole. Unchanged sources cost nothing.
+            chunks: of any number of sources, each source whole.
             cycle: in which they enter; -1 before the first.
             is_explicit: a person asked for these sources, so forgotten ones come back.
             progress: called with the number of concepts embedded.
@@ -134,7 +136,6 @@ class Memory:
         return [found[concept_id] for concept_id in ids]
 
     def insight(self, insight_id: int) -> Insight:
-        """Raises KeyError for an id that memory does not hold."""
         found = reading.read_insights(self._db, cycle=None, ids=[insight_id])
         if not found:
             raise KeyError(insight_id)
@@ -195,7 +196,7 @@ class Memory:
     ) -> list[ConceptPair]:
         """Draw a batch and write it down, or return it as it was drawn before a crash.
 
-        Fewer than `size` pairs, or none, when there is nothing left that was not dreamt on.
+        Fewer than `size` pairs, or none, when nothing is left that was not dreamt on.
         """
         return batches.draw_batch(
             self._db,
@@ -211,15 +212,7 @@ class Memory:
 
     def pending_batch(self, cycle: int) -> tuple[int, list[ConceptPair]] | None:
         """The batch of a cycle that was drawn and whose verdicts are owed."""
-        row = self._db.execute(
-            "SELECT min(batch_index) FROM pairs LEFT JOIN verdicts USING (pair_id) "
-            "WHERE cycle = ? AND verdicts.pair_id IS NULL",
-            (cycle,),
-        ).fetchone()
-        if row[0] is None:
-            return None
-        stored = reading.read_pairs(self._db, cycle=cycle, batch_index=row[0])
-        return int(row[0]), [pair for _, _, pair in stored]
+        return batches.pending_batch(self._db, cycle)
 
     def num_dreamt(self, cycle: int) -> int:
         """Pairs of a cycle that have a verdict."""
@@ -250,10 +243,12 @@ class Memory:
             embed=self._space.embed,
             insert=self._space.insert,
         )
-        if insight_ids:
-            self._active = None
-            self._space.update()
-        return self.insights(ids=insight_ids)
+        insights = self.insights(ids=insight_ids)
+        if insights:
+            self._space.take_in()
+            new = np.array([insight.concept_id for insight in insights], dtype=np.int64)
+            self._active = np.union1d(self._active_ids(), new)
+        return insights
 
     def verdicts(
         self,
@@ -285,7 +280,7 @@ class Memory:
         return reading.read_study_items(self._db, insight_ids, family)
 
     def close(self) -> None:
-        """Write the index, for a faster start the next time. Optional: it is a cache."""
+        """Write the index for a faster start; it is a cache, so this is optional."""
         if self._vectors is not None:
             self._vectors.save()
 

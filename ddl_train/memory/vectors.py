@@ -59,6 +59,10 @@ class Vectors:
             self._embed_owed(progress)
             self._fix_mean()
         self._mean = self._read_mean()
+        self.take_in()
+
+    def take_in(self) -> None:
+        """Add to the index what was stored since."""
         if self._mean is not None:
             self._fill_index(self._mean)
 
@@ -114,7 +118,7 @@ class Vectors:
         return np.asarray(products.sum(axis=1), dtype=np.float32)
 
     def insert(self, ids: Sequence[int], vectors: FloatArray) -> None:
-        """Store vectors of new concepts, inside the caller's transaction. `update` follows."""
+        """Store vectors of new concepts, inside the caller's transaction. `take_in` follows."""
         self._connection.executemany(
             "INSERT OR REPLACE INTO embeddings VALUES (?, ?, ?)",
             [
@@ -134,15 +138,17 @@ class Vectors:
                 self._embedder.name,
                 num_stale,
             )
+        last = 0
         while True:
             rows = self._connection.execute(
-                "SELECT concept_id, text FROM concepts c WHERE NOT EXISTS (SELECT 1 FROM "
-                "embeddings e WHERE e.concept_id = c.concept_id AND e.embedder = ?) "
+                "SELECT concept_id, text FROM concepts c WHERE concept_id > ? AND NOT EXISTS "
+                "(SELECT 1 FROM embeddings e WHERE e.concept_id = c.concept_id AND e.embedder = ?) "
                 "ORDER BY concept_id LIMIT ?",
-                (self._embedder.name, _ROWS_AT_ONCE),
+                (last, self._embedder.name, _ROWS_AT_ONCE),
             ).fetchall()
             if not rows:
                 return
+            last = rows[-1]["concept_id"]
             vectors = self.embed([row["text"] for row in rows])
             with transaction(self._connection):
                 self.insert([row["concept_id"] for row in rows], vectors)

@@ -11,6 +11,7 @@ looks at one without a lock. All three are context managers.
 
 import shutil
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
@@ -39,7 +40,7 @@ from ddl_train.storage.create import (
     replace_prompts,
     write_config,
 )
-from ddl_train.storage.database import open_database, transaction
+from ddl_train.storage.database import finish_scrub, open_database, transaction
 from ddl_train.storage.files import explained, leftovers, remove, write_text
 from ddl_train.storage.journal import Journal
 from ddl_train.storage.lock import WriterLock
@@ -250,6 +251,8 @@ class Run(Journal):
             for path in nights.iterdir() if nights.is_dir() else ():
                 if path.name.isdigit() and self.stage(int(path.name)) == "done":
                     remove(path)
+        with suppress(RunError):  # a reader is in the way: it stays owed, and fsck says so
+            finish_scrub(self.database)
 
 
 def _existing(run_dir: str | Path) -> Path:

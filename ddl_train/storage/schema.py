@@ -64,6 +64,7 @@ CREATE TABLE embeddings (
     embedder TEXT NOT NULL,
     vector BLOB NOT NULL
 ) STRICT;
+CREATE INDEX embeddings_by_embedder ON embeddings (embedder);
 
 CREATE TABLE means (
     embedder TEXT PRIMARY KEY,
