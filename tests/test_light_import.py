@@ -1,8 +1,8 @@
 """What answers at once must not wait for torch."""
 
+import resource
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -16,12 +16,11 @@ def test_importing_loads_nothing_heavy(module: str) -> None:
     assert (result.returncode, result.stdout.split(), result.stderr) == (0, [], "")
 
 
-def test_help_answers_within_a_second() -> None:
+def test_help_takes_less_than_a_second_of_one_core() -> None:
+    """Processor time, not the clock: a busy machine is no fault of ours."""
     command = [sys.executable, "-c", "from ddl_train.cli.main import main; main()", "--help"]
-    seconds = []
-    for _ in range(3):
-        start = time.perf_counter()
-        result = subprocess.run(command, capture_output=True, text=True)
-        seconds.append(time.perf_counter() - start)
-        assert result.returncode == 0, result.stderr
-    assert min(seconds) < 1.0, seconds
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    result = subprocess.run(command, capture_output=True, text=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert result.returncode == 0, result.stderr
+    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 1.0

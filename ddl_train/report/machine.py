@@ -5,9 +5,12 @@ import shutil
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ddl_train.config import ModelConfig
-from ddl_train.errors import ResourceError
+
+if TYPE_CHECKING:
+    import torch
 
 SHARE_OF_PEAK = 0.3
 """Of the measured matrix speed that whole forward passes are assumed to reach."""
@@ -37,28 +40,23 @@ def read_machine(config: ModelConfig) -> Machine:
     """Look at the device that `model.device` names.
 
     Raises:
-        ResourceError: a GPU is asked for and there is none.
+        ResourceError: a GPU, or a package for it, is asked for and absent.
     """
     import torch
 
-    has_gpu = torch.cuda.is_available()
-    if config.device == "cuda" and not has_gpu:
-        raise ResourceError(
-            "model.device is 'cuda' and this machine has no usable NVIDIA GPU; "
-            "set model.device=cpu or auto, or run where there is one"
-        )
-    if has_gpu and config.device != "cpu":
-        free, _ = torch.cuda.mem_get_info()
-        device, name, num_bytes = "cuda", torch.cuda.get_device_name(), free
+    from ddl_train.engines.loading import choose_device, choose_dtype
+
+    device = choose_device(config)
+    if device.type == "cuda":
+        name, num_bytes = torch.cuda.get_device_name(), torch.cuda.mem_get_info()[0]
     else:
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-        device, name, num_bytes = "cpu", f"{cores} CPU cores", _memory_of_host()
-    is_half = config.dtype == "bfloat16" or (config.dtype == "auto" and device == "cuda")
+        name, num_bytes = f"{cores} CPU cores", _memory_of_host()
     return Machine(
-        device=device,
+        device=device.type,
         name=name,
         num_bytes=num_bytes,
-        flops=_measure(device, torch.bfloat16 if is_half else torch.float32),
+        flops=_measure(device, choose_dtype(config, device)),
     )
 
 
@@ -69,17 +67,17 @@ def free_disk(path: Path) -> int:
     return shutil.disk_usage(path).free
 
 
-def _measure(device: str, dtype: object) -> float:
+def _measure(device: "torch.device", dtype: "torch.dtype") -> float:
     import torch
 
-    size = 4096 if device == "cuda" else 512
-    left = torch.ones(size, size, device=device, dtype=dtype)  # type: ignore[call-overload]
+    size = 4096 if device.type == "cuda" else 512
+    left = torch.ones(size, size, device=device, dtype=dtype)
     left @ left
     num_products, start = 0, time.perf_counter()
     while time.perf_counter() - start < 0.5:
         left @ left
         num_products += 1
-        if device == "cuda":
+        if device.type == "cuda":
             torch.cuda.synchronize()
     return float(2 * size**3 * num_products / (time.perf_counter() - start))
 

@@ -142,6 +142,8 @@ def tax_table(tax: JsonObject) -> RenderableType:
     for name in ("calls", "tokens read", "written", "time", "compute"):
         roles.add_column(name, justify="right")
     for role, cost in tax["roles"].items():
+        if not cost["seconds"]:
+            continue  # asked for by no setting of this run
         roles.add_row(
             role,
             amount(cost["calls"]),

@@ -3,6 +3,7 @@
 import math
 
 STEPS = ("", "k", "M", "G", "T", "P", "E")
+COUNT_STEPS = ("", "k", "M", "B", "T")
 
 
 def amount(value: float) -> str:
@@ -13,7 +14,7 @@ def amount(value: float) -> str:
         return f"{value:.1f}"
     if abs(value) < 100_000:
         return f"{value:,.0f}"
-    return _scaled(value)
+    return _scaled(value, steps=COUNT_STEPS)
 
 
 def operations(flops: float) -> str:
@@ -35,7 +36,7 @@ def share(value: float | None) -> str:
 
 
 def duration(seconds: float) -> str:
-    """`0.4 s`, `7 s`, `3 min 20 s`, `2 h 05 min`."""
+    """`0.4 s`, `7 s`, `3 min 20 s`, `2 h 05 min`, `3.5 days`."""
     if seconds < 1:
         return f"{seconds:.1f} s" if seconds >= 0.05 else f"{1000 * seconds:.1f} ms"
     whole = round(seconds)
@@ -43,7 +44,9 @@ def duration(seconds: float) -> str:
         return f"{whole} s"
     if whole < 3600:
         return f"{whole // 60} min {whole % 60:02d} s"
-    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+    if whole < 48 * 3600:
+        return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+    return f"{whole / 86400:.1f} days"
 
 
 def count(n: int, one: str, many: str | None = None) -> str:
@@ -56,9 +59,9 @@ def printable(text: str) -> str:
     return "".join(letter for letter in text if letter in "\n\t" or letter.isprintable())
 
 
-def _scaled(value: float, gap: str = "") -> str:
+def _scaled(value: float, gap: str = "", steps: tuple[str, ...] = STEPS) -> str:
     step = 0
-    while abs(value) >= 999.5 and step < len(STEPS) - 1:
+    while abs(value) >= 999.5 and step < len(steps) - 1:
         value, step = value / 1000, step + 1
     digits = 0 if abs(value) >= 100 or (step == 0 and value == int(value)) else 1
-    return f"{value:.{digits}f}{gap}{STEPS[step]}"
+    return f"{value:.{digits}f}{gap}{steps[step]}"

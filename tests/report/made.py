@@ -18,7 +18,7 @@ def made_config(folder: Path) -> Config:
             "checkpoints_dir": str(folder / "checkpoints"),
             "num_cycles": 3,
             "price_per_million_tokens": 2.0,
-            "model": {"base": "some/base"},
+            "model": {"base": "/nowhere/base"},
             "memory": {"sources": [str(folder / "docs")]},
             "evaluate": {"truth": [str(folder / "truth.jsonl")]},
         },
@@ -111,7 +111,7 @@ def _sleep_and_gate(run: Run, cycle: int, *, promoted: bool) -> None:
     adapter = run.add_adapter(
         tmp,
         cycle=cycle,
-        base="some/base",
+        base="/nowhere/base",
         base_sha256="0",
         parent=None,
         num_rows=12,

@@ -1,0 +1,238 @@
+"""What a user can get wrong ends in one sentence and exit code 2, and the run is as it was."""
+
+import os
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from tests.cli.calling import CommandLine, fingerprint, is_one_sentence
+from tests.report.made import made_run
+from tests.tiny import make_tiny
+
+NOTES = {
+    "a.md": "# Bees\n\nBees build hexagons because wax is dear. They dance to tell the way.\n",
+    "b.md": "# Sleep\n\nSleep moves the day into long memory. Dreams mix what was far apart.\n",
+    "c.txt": "Tides follow the moon. Salt marshes breathe with the tides.\n",
+}
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_tiny(tmp_path_factory.mktemp("model") / "tiny")
+
+
+@pytest.fixture
+def project(tmp_path: Path, tiny: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with notes and a config that would run."""
+    (tmp_path / "notes").mkdir()
+    for name, text in NOTES.items():
+        (tmp_path / "notes" / name).write_text(text)
+    (tmp_path / "mine.yaml").write_text(
+        f"model: {{base: {tiny}, max_length: 2000}}\nmemory: {{sources: [notes], unit: sentence}}\n"
+        "wake: {num_pairs: 4, batch_size: 4, max_new_tokens: 4, guards: {is_enabled: false}}\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def write_bad_sources(folder: Path) -> None:
+    (folder / "empty.md").write_text("")
+    (folder / "blank.md").write_text(" \n\n\t\n")
+    (folder / "binary.md").write_bytes(b"\x7fELF\x02\x01\x01\x00\x00\x00" * 40)
+    (folder / "latin.md").write_bytes("Caf\xe9 au lait".encode("latin-1"))
+    (folder / "utf16.txt").write_bytes("two sentences. of text.".encode("utf-16"))
+    (folder / "code.py").write_text("print()")
+    (folder / "single.md").write_text("One sentence only")
+    (folder / "twice").mkdir()
+    for name in ("a.md", "b.md"):
+        (folder / "twice" / name).write_text("The same sentence in two files")
+    (folder / "nothing").mkdir()
+    (folder / "wrong.jsonl").write_text('{"text": "fine"}\n{"txt": "no such key"}\n')
+    (folder / "broken.jsonl").write_text('{"text": "fine"}\n{"text": \n')
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ("missing.md", "missing.md"),
+        ("nothing", "no piece of text"),
+        ("*.nope", "*.nope"),
+        ("empty.md", "empty.md"),
+        ("blank.md", "blank.md"),
+        ("binary.md", "binary.md"),
+        ("latin.md", "UTF-8"),
+        ("utf16.txt", "UTF-8"),
+        ("code.py", "code.py"),
+        ("single.md", "two"),
+        ("twice", "two"),
+        ("wrong.jsonl", "wrong.jsonl"),
+        ("broken.jsonl", "broken.jsonl"),
+    ],
+)
+def test_a_bad_source_is_named_and_no_run_is_made(
+    ddl: CommandLine, project: Path, source: str, words: str
+) -> None:
+    write_bad_sources(project)
+    called = ddl("run", "mine.yaml", f"memory.sources=['{source}']")
+    assert called.code == 2
+    assert is_one_sentence(called.err), called.err
+    assert words in called.err
+    assert not (project / "checkpoints").exists()
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_an_unreadable_source_is_named(ddl: CommandLine, project: Path) -> None:
+    (project / "notes" / "a.md").chmod(0)
+    called = ddl("run", "mine.yaml")
+    assert (called.code, is_one_sentence(called.err)) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("override", "words"),
+    [
+        ("wake.num_pair=3", "did you mean 'num_pairs'?"),
+        ("memory.unit=paragraph", "memory.unit: got 'paragraph'"),
+        ("sleep.learning_rate=-1", "sleep.learning_rate: got -1"),
+        ("wake.temperature=.inf", "wake.temperature: got inf"),
+        ("wake.num_pairs", "section.key=value"),
+        ("wake.prompts=nope", "nope"),
+        ("model.base=./nowhere", "nowhere"),
+        ("model.device=cuda", "cuda"),
+        ("model.load_in_4bit=true", "load_in_4bit"),
+        ("evaluate.truth=[nope.jsonl]", "nope.jsonl"),
+        ("evaluate.truth=[bad.jsonl]", "bad.jsonl:2"),
+        ("evaluate.retention=[latin.md]", "latin.md"),
+        ("sleep.general=[nope.jsonl]", "nope.jsonl"),
+        ("memory.embedder=word2vec", "word2vec"),
+        ("name=notes/../x", "name"),
+    ],
+)
+def test_a_bad_value_is_named_and_no_run_is_made(
+    ddl: CommandLine, project: Path, override: str, words: str
+) -> None:
+    (project / "bad.jsonl").write_text('{"id": "a", "prompt": "q", "answers": ["x"]}\n{"id": 3}\n')
+    (project / "latin.md").write_bytes(b"Caf\xe9")
+    if "cuda" in override or "4bit" in override:
+        torch = pytest.importorskip("torch")
+        if torch.cuda.is_available():
+            pytest.skip("there is a GPU here")
+    called = ddl("run", "mine.yaml", override)
+    assert called.code == 2
+    assert is_one_sentence(called.err), called.err
+    assert words in called.err
+    assert not list((project / "checkpoints").glob("*"))
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [("template", "no chat template"), ("eos", "EOS"), ("config", "config.json")],
+)
+def test_a_base_that_cannot_be_used_says_why(
+    ddl: CommandLine, project: Path, fault: str, words: str
+) -> None:
+    folder = make_tiny(project / "model", template=None)
+    if fault == "eos":
+        path = folder / "tokenizer_config.json"
+        lines = path.read_text().splitlines(keepends=True)
+        path.write_text("".join(line for line in lines if '"eos_token"' not in line))
+    if fault == "config":
+        (folder / "config.json").unlink()
+    called = ddl("run", "mine.yaml", f"model.base={folder}")
+    assert called.code == 2
+    assert is_one_sentence(called.err), called.err
+    assert words in called.err
+    assert not list((project / "checkpoints").glob("*"))
+
+
+def test_what_makes_another_run_is_refused_on_resume(ddl: CommandLine, project: Path) -> None:
+    made = ddl("init", "mine.yaml")
+    assert made.code == 0, made.err
+    before = fingerprint(project / "checkpoints" / "mine")
+    called = ddl("run", "mine.yaml", "seed=9", "memory.unit=chunk")
+    assert called.code == 2
+    assert is_one_sentence(called.err), called.err
+    assert "memory.unit: 'sentence' -> 'chunk'" in called.err
+    assert "seed: 0 -> 9" in called.err
+    assert fingerprint(project / "checkpoints" / "mine") == before
+
+
+def test_a_folder_that_is_no_run_is_not_touched(ddl: CommandLine, project: Path) -> None:
+    mine = project / "checkpoints" / "mine"
+    mine.mkdir(parents=True)
+    (mine / "thesis.md").write_text("years of work")
+    called = ddl("run", "mine.yaml")
+    assert (called.code, is_one_sentence(called.err)) == (2, True)
+    assert [path.name for path in mine.iterdir()] == ["thesis.md"]
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> Path:
+    return made_run(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["promote", "RUN", "nope", "--why", "x"], "has no adapter 'nope'"),
+        (["promote", "RUN", "base", "--why", " "], "--why is empty"),
+        (["forget", "RUN", "--source", "zzz*"], "zzz*"),
+        (["ingest", "RUN", "missing.md"], "missing.md"),
+        (["insights", "RUN", "--lineage", "99"], "has no insight 99"),
+        (["ask", "RUN", "why?", "--adapter", "nope"], "has no adapter 'nope'"),
+        (["export", "RUN", "--out", "RUN"], "not an empty folder"),
+        (["wake", "RUN"], "/nowhere/base"),
+        (["sleep", "RUN"], "/nowhere/base"),
+    ],
+)
+def test_a_command_that_cannot_be_done_leaves_the_run_as_it_was(
+    ddl: CommandLine, made: Path, arguments: list[str], words: str
+) -> None:
+    (made.parents[1] / "docs").mkdir()
+    for name, text in NOTES.items():
+        (made.parents[1] / "docs" / name).write_text(text)
+    before = fingerprint(made)
+    called = ddl(*[str(made) if word == "RUN" else word for word in arguments])
+    assert called.code == 2
+    assert is_one_sentence(called.err), called.err
+    assert words in called.err
+    assert fingerprint(made) == before
+
+
+def test_a_second_rollback_beyond_the_base_is_refused(ddl: CommandLine, made: Path) -> None:
+    assert ddl("rollback", made).code == 0
+    called = ddl("rollback", made)
+    assert (called.code, is_one_sentence(called.err)) == (2, True)
+
+
+def test_a_run_of_a_newer_version_is_refused(ddl: CommandLine, made: Path) -> None:
+    connection = sqlite3.connect(made / "run.sqlite")
+    connection.execute("PRAGMA user_version = 99")
+    connection.close()
+    called = ddl("status", made)
+    assert (called.code, is_one_sentence(called.err)) == (2, True)
+    assert "newer" in called.err
+
+
+def test_a_run_in_use_by_another_process_is_refused(ddl: CommandLine, made: Path) -> None:
+    from ddl_train.storage.run import Run
+
+    with Run.open(made) as held:
+        before = held.current
+        called = ddl("promote", made, "base", "--why", "it was better")
+        assert (called.code, is_one_sentence(called.err)) == (2, True)
+        assert str(os.getpid()) in called.err
+        assert held.current == before
+        assert ddl("status", made).code == 0  # looking is always allowed
+
+
+@pytest.mark.parametrize("name", ["nope", "notes"])
+def test_what_is_no_run_is_said_with_the_runs_that_there_are(
+    ddl: CommandLine, made: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.chdir(made.parents[1])
+    Path("notes").mkdir()
+    called = ddl("status", name)
+    assert (called.code, is_one_sentence(called.err)) == (2, True)
+    assert "there are: made" in called.err
+    assert ddl("status", "made").code == 0

@@ -1,0 +1,135 @@
+"""The object that programs rely on, and the page that people read."""
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from ddl_train.records import BASE, Promotion
+from ddl_train.report.status import read_status
+from ddl_train.report.tables import print_status
+from ddl_train.storage.run import Run
+from tests.report.made import made_config, made_run
+
+
+@pytest.fixture(scope="module")
+def run_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return made_run(tmp_path_factory.mktemp("run"))
+
+
+@pytest.fixture(scope="module")
+def status(run_dir: Path) -> dict[str, Any]:
+    with Run.read(run_dir) as run:
+        return read_status(run)
+
+
+def page(status: dict[str, Any], width: int = 80) -> str:
+    stream = io.StringIO()
+    print_status(status, Console(file=stream, width=width, highlight=False, markup=False))
+    return stream.getvalue()
+
+
+def test_the_object_has_the_documented_keys(status: dict[str, Any]) -> None:
+    assert list(status) == [
+        *("format", "name", "dir", "base", "current", "num_cycles", "next", "memory", "cycles"),
+        *("tax", "adapters", "decisions"),
+    ]
+    assert list(status["cycles"][0]) == [
+        *("cycle", "stage", "candidate", "promoted", "reasons", "notes", "counts", "suites"),
+        *("losses", "missing", "tax"),
+    ]
+    assert set(status["cycles"][0]["tax"]) == {"roles", "wake", "all", "per", "ratio"}
+    documented = read_status.__globals__["__doc__"]
+    for key in (*status, *status["cycles"][0], *status["tax"], *status["memory"]):
+        assert key in documented, key
+
+
+def test_the_object_is_plain_json(status: dict[str, Any]) -> None:
+    assert json.loads(json.dumps(status, allow_nan=False)) == status
+
+
+def test_counts_of_a_cycle(status: dict[str, Any]) -> None:
+    assert status["cycles"][1]["counts"] == {
+        "pairs": 5,
+        "revisits": 0,
+        "proposals": 3,
+        "none": 2,
+        "refused": {"coherence": 1},
+        "admitted": 2,
+        "resting_on_insights": 2,
+        "deepest": 2,
+        "answered": 0,
+    }
+
+
+def test_promoted_and_refused_nights(status: dict[str, Any]) -> None:
+    first, second = status["cycles"]
+    assert (first["promoted"], second["promoted"]) == (True, False)
+    assert first["candidate"] == status["current"]
+    assert second["reasons"][-1] == "refused: uptake fell by 0.1"
+    assert status["next"] == {"cycle": 2, "stage": "wake"}
+
+
+def test_suites_stand_side_by_side_with_their_chance(status: dict[str, Any]) -> None:
+    uptake = status["cycles"][0]["suites"]["uptake"]
+    assert {place: uptake[place]["accuracy"] for place in uptake} == {
+        "candidate": 1.0,
+        "current": 0.0,
+        "base": 0.0,
+    }
+    assert (uptake["base"]["n"], uptake["base"]["chance"]) == (4, pytest.approx(0.2))
+    assert status["cycles"][0]["suites"]["truth (dreamt)"]["candidate"]["n"] == 1
+
+
+def test_the_tax_adds_up(status: dict[str, Any]) -> None:
+    tax = status["cycles"][0]["tax"]
+    wake = 270 + 140 + 50  # generator, critic and rationale, read and written
+    assert tax["wake"]["tokens"] == wake
+    assert tax["all"]["tokens"] == wake + 220 + 3000
+    assert tax["per"]["pair"]["tokens"] == wake / 5
+    assert tax["per"]["proposal"]["tokens"] == wake / 3
+    assert tax["per"]["admitted"]["tokens"] == wake / 2
+    assert tax["per"]["answered"]["tokens"] == (wake + 3220) / 2
+    assert tax["wake"]["price"] == pytest.approx(2.0 * wake / 1e6)
+    assert tax["ratio"] == wake / 20
+    assert status["tax"]["all"]["tokens"] == 2 * tax["all"]["tokens"]
+
+
+def test_nothing_answered_is_no_division_by_zero(status: dict[str, Any]) -> None:
+    assert status["cycles"][1]["tax"]["per"]["answered"] is None
+
+
+def test_a_run_without_cycles_has_a_status(tmp_path: Path) -> None:
+    pack = tmp_path / "pack"
+    pack.mkdir()
+    with Run.create(made_config(tmp_path), pack_dir=pack) as run:
+        status = read_status(run)
+    assert status["cycles"] == []
+    assert status["tax"]["per"] == dict.fromkeys(("pair", "proposal", "admitted", "answered"))
+    assert "no cycle has begun" in page(status)
+
+
+def test_a_decision_of_a_person_is_told_apart(tmp_path: Path) -> None:
+    with Run.open(made_run(tmp_path)) as run:
+        back = Promotion(
+            candidate=BASE, promoted=True, reasons=("ok: it lied",), decided_by="person"
+        )
+        run.record_promotion(1, back)
+        status = read_status(run)
+    assert status["current"] == BASE
+    assert [one["decided_by"] for one in status["decisions"]] == ["gate", "gate", "person"]
+    assert status["cycles"][1]["promoted"] is False  # the gate's word about the night stays
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_the_page_fits_the_terminal(status: dict[str, Any], width: int) -> None:
+    status = {**status, "dir": "checkpoints/made"}
+    lines = page(status, width).splitlines()
+    assert max(map(len, lines)) <= width
+    text = "\n".join(lines)
+    assert "promoted" in text
+    assert "refused: uptake fell by 0.1" in text
+    assert "per admitted insight" in text

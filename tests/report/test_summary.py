@@ -1,0 +1,56 @@
+"""What the end of a run shows is what the stored reports hold."""
+
+import io
+from pathlib import Path
+
+from rich.console import Console
+
+from ddl_train.records import BASE, Promotion
+from ddl_train.report.summary import Example, print_summary, summarize
+from ddl_train.storage.run import Run
+from tests.report.made import made_run
+
+
+def page(run_dir: Path) -> str:
+    stream = io.StringIO()
+    with Run.read(run_dir) as run:
+        print_summary(summarize(run), Console(file=stream, width=80, markup=False))
+    return stream.getvalue()
+
+
+def test_before_and_after_of_what_the_base_got_wrong(tmp_path: Path) -> None:
+    with Run.read(made_run(tmp_path)) as run:
+        summary = summarize(run)
+    assert summary.learned == (
+        Example(question="what may relieve ague?", right="zorin", before="x", after="zorin"),
+    )
+    assert (summary.num_learned, summary.num_forgotten) == (1, 1)
+
+
+def test_the_page_says_what_was_dreamt_learned_and_forgotten(tmp_path: Path) -> None:
+    text = page(made_run(tmp_path))
+    assert "2 days and nights, 1 promoted" in text
+    assert "dreamt on 10 pairs: 6 ideas, 4 admitted, 2 of them resting on earlier ideas" in text
+    assert "before: x" in text
+    assert "after:  zorin" in text
+    assert "it forgot (1 question)" in text
+    assert "ddl-train insights" in text
+
+
+def test_a_run_that_promoted_nothing_says_so(tmp_path: Path) -> None:
+    run_dir = made_run(tmp_path)
+    with Run.open(run_dir) as run:
+        back = Promotion(candidate=BASE, promoted=True, reasons=("ok: no",), decided_by="person")
+        run.record_promotion(1, back)
+    text = page(run_dir)
+    assert "still the untouched base" in text
+    assert "after:" not in text
+
+
+def test_text_of_a_model_cannot_steer_the_terminal(tmp_path: Path) -> None:
+    run_dir = made_run(tmp_path)
+    probe = tmp_path / "truth.jsonl"
+    probe.write_text(probe.read_text().replace("ague?", "ague\\u001b[2J[bold]?"))
+    text = page(run_dir)
+    assert "\x1b" not in text
+    assert "ague[2J[bold]?" in text
