@@ -52,7 +52,7 @@ SIZES = {
     "small": {"hidden_size": 128, "num_hidden_layers": 3, "intermediate_size": 384, "heads": 4},
 }
 SIGN_WORDS = ("raises", "lowers", "high", "low", "relieve", "worsen")
-FIRST_WEIGHT, SIGN_WEIGHT, SCORE_WEIGHT, REPEAT_WEIGHT = 4.0, 4.0, 6.0, 0.5
+FIRST_WEIGHT, SIGN_WEIGHT, SCORE_WEIGHT, HOME_WEIGHT, REPEAT_WEIGHT = 4.0, 4.0, 6.0, 2.0, 0.5
 PLACES = 256
 
 
@@ -68,6 +68,7 @@ class Packer:
         self.home = Home()
         ids = self.tokenizer.convert_tokens_to_ids
         self.assistant, self.so = ids("<|assistant|>"), ids("Ġso")
+        self.bar, self.equals = ids("Ġ|"), ids("Ġ=")
         self.signs = {ids("Ġ" + word) for word in SIGN_WORDS}
         self.openings = {ids("Ġ" + opening) for opening in names.OPENINGS}
         self.middles = set(ids(list(names.MIDDLES)))
@@ -79,7 +80,7 @@ class Packer:
         drill = 0.4 * max(0.0, 1 - number / 1500)
         while True:
             rows = []
-            for _ in range(3):
+            for _ in range(8):
                 rows += skill_rows(rng, drill_share=drill)
             fresh = len(rows)
             rows += [home_row(rng, self.home) for _ in range(round(fresh * HOME_SHARE))]
@@ -95,12 +96,14 @@ class Packer:
         """Loss weights: the completion, most where it decides; of prompts, names told again."""
         start = ids.index(self.assistant) + 1
         weights = [0.0] * start + [1.0] * (len(ids) - start)
-        for place in self.repeated(ids[:start]):
+        for place in (*self.repeated(ids[:start]), *self.implied(row, ids[:start])):
             weights[place] = REPEAT_WEIGHT
         if row.template == "score":
             weights[start] = SCORE_WEIGHT
         elif row.template == "propose":
             weights[start] = FIRST_WEIGHT
+        elif row.skill == "home":
+            weights[start:] = [HOME_WEIGHT] * (len(ids) - start)
         if row.skill == "compose":
             after = max(place for place, token in enumerate(ids) if token == self.so)
             for place in range(after, len(ids)):
@@ -124,6 +127,22 @@ class Packer:
                         yield from range(place + 1, end)
                     seen.add(name)
             place = end
+
+    def implied(self, row: Row, ids: list[int]) -> Iterator[int]:
+        """Places in a prompt that follow from what stands before: right ideas, and conclusions."""
+        if row.template == "score":
+            if row.truth:
+                bar = max(place for place, token in enumerate(ids) if token == self.bar)
+                yield from range(ids.index(self.equals) + 1, bar)
+            return
+        told = row.template.startswith(("study", "probe", "answer"))
+        concluding = False
+        for place, token in enumerate(ids):
+            if concluding and token in (self.bar, self.assistant):
+                concluding = False
+            if concluding:
+                yield place
+            concluding = concluding or (told and token == self.so)
 
     def batch(self, number: int) -> dict[str, np.ndarray]:
         shape = (self.sequences, self.length)

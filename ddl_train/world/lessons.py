@@ -212,15 +212,15 @@ def home_row(rng: random.Random, home: Home) -> Row:
 # ---- the mixture --------------------------------------------------------------------------
 
 SKILLS: tuple[tuple[Callable[[random.Random, Scene], Row], float], ...] = (
-    (propose_row, 0.36),
-    (score_row, 0.26),
+    (propose_row, 0.40),
+    (score_row, 0.21),
     (study_row, 0.12),
-    (context_row, 0.13),
-    (reword_row, 0.04),
+    (context_row, 0.15),
+    (reword_row, 0.05),
     (rationale_row, 0.015),
 )
-HOME_SHARE = 0.09
-ROWS_PER_SCENE = 24
+HOME_SHARE = 0.2
+ROWS_PER_SCENE = 6
 
 
 def skill_rows(rng: random.Random, *, drill_share: float = 0.0) -> list[Row]:
