@@ -15,6 +15,8 @@ from ddl_train.storage.files import full_disk, not_writable
 from ddl_train.storage.schema import APPLICATION_ID, FORMAT_VERSION, MIGRATIONS, SCHEMA
 
 _BUSY_TIMEOUT_S = 10.0
+_SYNCHRONOUS = "FULL"
+"""Every commit is on the disk when it returns."""
 _DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 _IN_USE = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 _UNWRITABLE = (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM)
@@ -142,7 +144,7 @@ def _check(connection: sqlite3.Connection, path: Path, *, is_read_only: bool) ->
     if is_read_only:
         return
     connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute(f"PRAGMA synchronous = {_SYNCHRONOUS}")
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute("PRAGMA secure_delete = ON")
     if not num_tables:

@@ -12,6 +12,8 @@ from ddl_train.storage.run import Run
 from tests.fakes import HashEmbedder
 from tests.storage.made import a_memory, a_run, an_adapter_dir, dream, idea, install
 
+pytestmark = pytest.mark.usefixtures("quick_disk")
+
 
 @pytest.fixture
 def run_dir(tmp_path: Path) -> Path:

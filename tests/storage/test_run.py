@@ -15,6 +15,8 @@ from ddl_train.records import BASE, Promotion, Usage
 from ddl_train.storage.run import Run
 from tests.storage.made import a_config, a_memory, a_pack, a_report, a_run, an_adapter_dir, install
 
+pytestmark = pytest.mark.usefixtures("quick_disk")
+
 
 def test_a_new_run_holds_its_config_its_prompts_and_no_adapter(tmp_path: Path) -> None:
     with a_run(tmp_path) as run:
