@@ -20,7 +20,7 @@ from ddl_train.engines.transformers_engine import TransformersEngine
 from ddl_train.records import Concept, Engine, Insight, StudyItem, TrainingRow, Usage
 from ddl_train.roles.prompts import PromptPack
 from ddl_train.roles.student import write_items
-from ddl_train.training.lora import train_lora
+from ddl_train.training.lora import TrainedAdapter, train_lora
 from ddl_train.training.rows import PROPOSE, build_rows, keep_insights
 
 
@@ -141,27 +141,20 @@ def sleep(
     )
     taught = {row.insight_id for row in rows if row.insight_id is not None}
     notes = _left_out(tonight, earlier, taught, general, rejected, config)
-    if not rows:
-        reason = "no insight has a usable study item, so there is nothing to train on"
-        return Night(
-            rows=(),
-            insight_ids=(),
-            adapter_dir=None,
-            failed_because=reason,
-            usage=Usage(),
-            metrics={},
-            notes=tuple(notes),
+    if rows:
+        trained = train_lora(
+            engine,
+            rows,
+            config,
+            out_dir=night_dir,
+            seed=seed,
+            start_from=start_from if config.method == "continue" else None,
+            progress=progress,
+            should_stop=should_stop,
         )
-    trained = train_lora(
-        engine,
-        rows,
-        config,
-        out_dir=night_dir,
-        seed=seed,
-        start_from=start_from if config.method == "continue" else None,
-        progress=progress,
-        should_stop=should_stop,
-    )
+    else:
+        reason = "no insight has a usable study item, so there is nothing to train on"
+        trained = TrainedAdapter(dir=None, failed_because=reason, usage=Usage(), metrics={})
     if num_too_long := int(trained.metrics.get("num_too_long", 0)):
         notes.append(f"{num_too_long} rows are longer than max_length {config.max_length} tokens")
     return Night(

@@ -11,16 +11,17 @@ import json
 import math
 import shutil
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from ddl_train.config import SleepConfig
-from ddl_train.errors import Interrupted
+from ddl_train.errors import Interrupted, ResourceError
 from ddl_train.records import JsonObject, TrainingRow, Usage
 from ddl_train.training.checkpoints import (
     close_night,
@@ -38,6 +39,8 @@ NOT_OF_THE_NIGHT = {
     *("no_link_share", "general", "save_steps", "report_to"),
 }
 """Config keys that do not change what is trained from given rows."""
+FREE_BYTES = 2**24
+"""With less room than this, a failure to write is put down to the disk."""
 
 
 class Lender(Protocol):
@@ -103,6 +106,8 @@ def train_lora(
 
     Raises:
         Interrupted: `should_stop` said so; the same call goes on from there.
+        ConfigError: `target_modules` or `report_to` names what there is not.
+        ResourceError: the disk is full.
         ValueError: there are no rows.
     """
     if not rows:
@@ -123,21 +128,7 @@ def train_lora(
         )
     watcher = Watcher(progress, should_stop)
     adapter_tmp = out_dir / "adapter.tmp"
-    with quiet_libraries(), engine.lend_base() as base:
-        trainer = make_trainer(
-            base,
-            engine.tokenizer,
-            encoded,
-            config,
-            out_dir=out_dir,
-            seed=seed,
-            start_from=start_from,
-        )
-        trainer.add_callback(watcher)
-        resumed = newest_complete(out_dir)
-        trainer.train(resume_from_checkpoint=str(resumed) if resumed else None)
-        if watcher.failed_because is None and not watcher.was_stopped:
-            _save(trainer.model, engine, adapter_tmp)
+    _train(engine, encoded, config, watcher, adapter_tmp, seed=seed, start_from=start_from)
     if watcher.was_stopped:
         raise Interrupted("sleep stopped after saving a checkpoint")
     metrics = counts | watcher.metrics
@@ -156,6 +147,20 @@ def count_steps(num_rows: int, config: SleepConfig) -> int:
     batches = math.ceil(num_rows / config.per_device_train_batch_size)
     steps = math.ceil(batches / config.gradient_accumulation_steps)
     return math.ceil(steps * config.num_train_epochs)
+
+
+@contextmanager
+def _full_disk_is_said(out_dir: Path) -> Iterator[None]:
+    """Both torch and safetensors fail on a full disk with errors that do not say so."""
+    try:
+        yield
+    except (OSError, RuntimeError, SafetensorError) as error:
+        if shutil.disk_usage(out_dir).free > FREE_BYTES:
+            raise
+        raise ResourceError(
+            f"{out_dir}: the disk is full; make room and give the same command again, the night "
+            "goes on from its last checkpoint"
+        ) from error
 
 
 def _save(model: Any, engine: Lender, adapter_tmp: Path) -> None:
@@ -193,6 +198,38 @@ def _fingerprint(
         "parent": hashlib.sha256(parent.read_bytes()).hexdigest() if parent else None,
     }
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+
+def _train(
+    engine: Lender,
+    encoded: EncodedRows,
+    config: SleepConfig,
+    watcher: Watcher,
+    adapter_tmp: Path,
+    *,
+    seed: int,
+    start_from: Path | None,
+) -> None:
+    """Train to the end, unless the watcher ends it before, and save what came of it."""
+    out_dir = adapter_tmp.parent
+    with quiet_libraries(), engine.lend_base() as base:
+        trainer = make_trainer(
+            base,
+            engine.tokenizer,
+            encoded,
+            config,
+            out_dir=out_dir,
+            seed=seed,
+            start_from=start_from,
+        )
+        trainer.add_callback(watcher)
+        resumed = newest_complete(out_dir)
+        with _full_disk_is_said(out_dir):
+            trainer.train(resume_from_checkpoint=str(resumed) if resumed else None)
+            if watcher.failed_because is None and not watcher.was_stopped:
+                _save(trainer.model, engine, adapter_tmp)
+        # optimizer and gradients would otherwise stay on the device until they are collected
+        trainer.accelerator.free_memory()
 
 
 def _usage(encoded: EncodedRows, config: SleepConfig, num_parameters: int, seconds: float) -> Usage:

@@ -12,9 +12,11 @@ import torch
 from datasets import Dataset
 from peft import LoraConfig, PeftModel
 from transformers import PrinterCallback, set_seed
+from transformers.utils import logging as transformers_logging
 from trl import SFTConfig, SFTTrainer  # type: ignore[attr-defined]  # trl loads them lazily
 
 from ddl_train.config import SleepConfig
+from ddl_train.errors import ConfigError
 from ddl_train.training.checkpoints import TRAINER
 from ddl_train.training.encoding import EncodedRows
 
@@ -29,7 +31,11 @@ def make_trainer(
     seed: int,
     start_from: Path | None,
 ) -> SFTTrainer:
-    """The Trainer of one night, with its LoRA on the base."""
+    """The Trainer of one night, with its LoRA on the base.
+
+    Raises:
+        ConfigError: `target_modules` or `report_to` names what there is not.
+    """
     # the adapter is initialised from the global generator on some paths of peft and trl
     set_seed(seed)
     if start_from is None:
@@ -39,16 +45,29 @@ def make_trainer(
         peft_config = None
     columns = {"input_ids": list(encoded.input_ids), "labels": list(encoded.labels)}
     arguments = _arguments(base, config, out_dir=out_dir, seed=seed)
-    trainer = SFTTrainer(
-        model=model,
-        args=arguments,
-        train_dataset=Dataset.from_dict(columns),
-        # the trainer sets a pad token on the tokenizer it is given
-        processing_class=deepcopy(tokenizer),
-        peft_config=peft_config,
-    )
+    try:
+        trainer = SFTTrainer(
+            model=model,
+            args=arguments,
+            train_dataset=Dataset.from_dict(columns),
+            # the trainer sets a pad token on the tokenizer it is given
+            processing_class=deepcopy(tokenizer),
+            peft_config=peft_config,
+        )
+    except (ValueError, RuntimeError) as error:
+        raise _explained(error, config) from error
     trainer.remove_callback(PrinterCallback)
     return trainer
+
+
+def _explained(error: Exception, config: SleepConfig) -> Exception:
+    """What is a matter of the config, as such; anything else as it is."""
+    reason = " ".join(str(error).split())
+    if "odules" in reason and ("target" in reason.casefold() or "lm_head" in reason):
+        return ConfigError(f"sleep.target_modules is {config.target_modules!r}: {reason}")
+    if config.report_to and ("not supported, only" in reason or "installed" in reason):
+        return ConfigError(f"sleep.report_to is {config.report_to}: {reason}")
+    return error
 
 
 def _lora_config(config: SleepConfig) -> LoraConfig:
@@ -105,13 +124,20 @@ def _checkpointing(*, is_on: bool) -> dict[str, Any]:
 
 @contextmanager
 def quiet_libraries() -> Iterator[None]:
-    """Progress belongs to the caller, and deprecations inside the libraries are not ours."""
-    had_bars = datasets.are_progress_bars_disabled()
+    """Progress belongs to the caller.
+
+    Deprecations inside the libraries are not ours, nor is the Trainer's note on special tokens:
+    rows come with their ids, and the engine names its own EOS when it generates.
+    """
+    had_bars = not datasets.are_progress_bars_disabled()
+    verbosity = transformers_logging.get_verbosity()
     datasets.disable_progress_bars()
+    transformers_logging.set_verbosity_error()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", FutureWarning)
             yield
     finally:
-        if not had_bars:
+        transformers_logging.set_verbosity(verbosity)
+        if had_bars:
             datasets.enable_progress_bars()

@@ -6,13 +6,14 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
 from ddl_train.config import ModelConfig
 from ddl_train.engines.transformers_engine import TransformersEngine, load_engine
-from ddl_train.errors import Interrupted
+from ddl_train.errors import ConfigError, Interrupted
 from ddl_train.records import BASE, Continuation, TrainingRow
 from ddl_train.training.lora import TrainedAdapter, count_steps, train_lora
 from tests.tiny import make_tiny
@@ -237,6 +238,22 @@ def test_rows_that_are_too_long_are_left_out_and_counted(
     assert some.metrics["num_rows"] == 4
     assert none.dir is None
     assert none.failed_because is not None
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"target_modules": ["nonsense"]}, "sleep.target_modules is .'nonsense'"),
+        ({"target_modules": ["lm_head"]}, "sleep.target_modules is .'lm_head'"),
+        ({"report_to": ["papyrus"]}, "sleep.report_to is .'papyrus'"),
+    ],
+)
+def test_what_the_config_names_must_exist(
+    engine: TransformersEngine, tmp_path: Path, change: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ConfigError, match=message):
+        train_lora(engine, some_rows(4), quick(**change), out_dir=tmp_path, seed=1)
+    assert train_lora(engine, some_rows(4), quick(), out_dir=tmp_path, seed=1).dir is not None
 
 
 def test_a_night_without_rows_is_our_bug(engine: TransformersEngine, tmp_path: Path) -> None:
