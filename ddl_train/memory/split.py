@@ -33,7 +33,7 @@ _ABBREVIATION = re.compile(
     r"(?:^|[\s(\[\"'])(?:[A-Z]|(?i:dr|mr|mrs|ms|prof|st|jr|sr|vs|cf|ca|al|ed|eds|e\.g|i\.e|approx|"
     r"resp|bzw|z\.b|d\.h))\.$"
 )
-_BEFORE_NUMBERS = re.compile(r"(?:^|[\s(\[])(?i:no|nos|fig|figs|eq|eqs|vol|p|pp|ch|sec)\.$")
+_BEFORE_NUMBERS = re.compile(r"(?:^|[\s(\[])(?i:no|nos|fig|figs|eq|eqs|vol|c|p|pp|ch|sec)\.$")
 _DOTTED = re.compile(r"\b(?:[A-Za-z]\.){2,}$")
 """An abbreviation such as p.m. or U.S., which ends a sentence unless a small letter follows."""
 
@@ -60,7 +60,9 @@ class Splitter:
     def split(self, blocks: list[Block]) -> list[str]:
         """Pieces in order. As sentences, headings above text are left out: they state nothing."""
         if self._config.unit == "chunk":
-            return self._chunks("\n\n".join(block.text for block in blocks))
+            headings = {block.text for block in blocks if block.kind == "heading"}
+            whole = "\n\n".join(block.text for block in blocks)
+            return _with_headings(self._chunks(whole), headings)
         has_text = any(block.kind != "heading" for block in blocks)
         return [
             piece
@@ -87,6 +89,19 @@ class Splitter:
         pieces = chunk(marked, self._config.max_tokens, count_tokens, memoize=False)
         clean = [str(piece).replace(_MARK, "").replace("\x00", "").strip() for piece in pieces]
         return [piece for piece in clean if piece]
+
+
+def _with_headings(pieces: list[str], headings: set[str]) -> list[str]:
+    """Put a heading that was cut off before the piece it stands above, even if that is full."""
+    joined: list[str] = []
+    waiting: list[str] = []
+    for piece in pieces:
+        if all(line in headings for line in piece.split("\n\n")):
+            waiting.append(piece)
+        else:
+            joined.append("\n\n".join([*waiting, piece]))
+            waiting = []
+    return [*joined, "\n\n".join(waiting)] if waiting else joined
 
 
 def split_sentences(text: str) -> list[str]:

@@ -124,6 +124,11 @@ def test_as_chunks_headings_stay_with_their_text() -> None:
     assert pieces == ["Cats\n\nCats sleep all day."]
 
 
+def test_a_heading_that_was_cut_off_is_put_back() -> None:
+    pieces = splitter("chunk", 5).split(markdown_blocks("# Cats\n\nCats sleep all the day."))
+    assert pieces == ["Cats\n\nCats sleep all the day."]
+
+
 def test_a_heading_alone_is_kept() -> None:
     assert splitter("sentence").split([Block(text="Only this", kind="heading")]) == ["Only this"]
 
