@@ -138,7 +138,7 @@ def _gain(suite: str, candidate: EvalReport, current: EvalReport, config: Promot
         sentence=(
             f"{suite} {verb} by {abs(interval.mean):.3f} over the current adapter, from "
             f"{_accuracy(before):.3f} to {_accuracy(after):.3f} ({_size(interval)}), and by "
-            f"{interval.low:+.3f} at least, at {config.confidence:.0%} confidence"
+            f"{interval.low:+.3f} at least, at {100 * config.confidence:g} % confidence"
         ),
         numbers={
             f"{suite}_gain": interval.mean,
@@ -177,7 +177,7 @@ def _harm(suite: str, what: str, interval: Interval, limit: float, config: Promo
     """Non-inferiority: the estimate within the limit, and twice the limit excluded."""
     sentence = (
         f"{suite} {what} against the base is {interval.mean:+.3f} of {limit:.3f} allowed, at most "
-        f"{interval.high:+.3f} at {config.confidence:.0%} confidence ({_size(interval)})"
+        f"{interval.high:+.3f} at {100 * config.confidence:g} % confidence ({_size(interval)})"
     )
     if not interval.is_known or interval.mean > limit:
         passed = False
