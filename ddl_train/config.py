@@ -60,7 +60,8 @@ class MemoryConfig(StageConfig):
     unit: Literal["sentence", "chunk"] = "chunk"
     """A concept is one sentence, or a piece of up to `max_tokens` split at natural bounds."""
     embedder: str = "hidden_states"
-    """`hidden_states` of the base (no download), or `sentence-transformers:NAME_OR_PATH`."""
+    """`hidden_states` of the base, `words` (hashed, long ones weigh more; neither downloads
+    anything), or `sentence-transformers:NAME_OR_PATH`."""
     held_out_share: Share = 0.1
     """Share of the source documents that wake and sleep never see, for retention."""
 

@@ -23,6 +23,6 @@ def set_up() -> None:
 def go_offline_if_local(config: Config) -> None:
     """A base and an embedder that lie on this disk need no network, and get none."""
     kind, _, place = config.memory.embedder.partition(":")
-    is_local_embedder = kind == "hidden_states" or Path(place).is_dir()
+    is_local_embedder = kind in ("hidden_states", "words") or Path(place).is_dir()
     if Path(config.model.base).is_dir() and is_local_embedder:
         os.environ.setdefault("HF_HUB_OFFLINE", "1")

@@ -1,4 +1,4 @@
-"""Embedders: texts to unit vectors, from the base itself or from sentence-transformers."""
+"""Embedders: texts to unit vectors, from the base, from their words, or from another model."""
 
 import importlib.util
 import time
@@ -7,10 +7,12 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from ddl_train.engines.words import WordEmbedder
 from ddl_train.errors import ConfigError, ModelError, ResourceError
 from ddl_train.records import Embedder, FloatArray, Usage
 
 _HIDDEN_STATES = "hidden_states"
+_WORDS = "words"
 _SENTENCE_TRANSFORMERS = "sentence-transformers:"
 
 
@@ -80,10 +82,12 @@ def load_embedder(name: str, engine: HasHiddenStates) -> Embedder:
     """
     if name == _HIDDEN_STATES:
         return HiddenStateEmbedder(engine)
+    if name == _WORDS:
+        return WordEmbedder()
     if name.startswith(_SENTENCE_TRANSFORMERS) and name != _SENTENCE_TRANSFORMERS:
         return SentenceTransformerEmbedder(name.removeprefix(_SENTENCE_TRANSFORMERS))
     raise ConfigError(
-        f"memory.embedder is {name!r}; expected {_HIDDEN_STATES!r} or "
+        f"memory.embedder is {name!r}; expected {_HIDDEN_STATES!r}, {_WORDS!r} or "
         f"'{_SENTENCE_TRANSFORMERS}NAME_OR_PATH'"
     )
 
