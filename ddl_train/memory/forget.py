@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 from ddl_train.errors import SourceError
@@ -84,11 +85,20 @@ def forget_sources(connection: sqlite3.Connection, pattern: str) -> Forgotten:
 
 def _matching(connection: sqlite3.Connection, pattern: str) -> list[str]:
     names = [row[0] for row in connection.execute("SELECT source FROM sources ORDER BY source")]
-    found = [n for n in names if fnmatchcase(n, pattern) or fnmatchcase(file_of(n), pattern)]
+    found = [name for name in names if _matches(name, pattern)]
     if not found:
         some = ", ".join(sorted({file_of(name) for name in names})[:3]) or "none"
         raise SourceError(f"no source of this run matches {pattern!r}; it has, for example: {some}")
     return found
+
+
+def _matches(source: str, pattern: str) -> bool:
+    patterns = {pattern, str(Path(pattern))}
+    return any(
+        name == one or fnmatchcase(name, one)
+        for name in (source, file_of(source))
+        for one in patterns
+    )
 
 
 def _hashes(connection: sqlite3.Connection, names: Sequence[str], pattern: str) -> set[str]:
@@ -96,7 +106,7 @@ def _hashes(connection: sqlite3.Connection, names: Sequence[str], pattern: str) 
     hashes = set()
     for row in select_in(connection, "SELECT * FROM sources WHERE source IN ", names):
         hashes |= {name_hashes(row["source"])[0], content_hash(row["sha256"])}
-        if fnmatchcase(file_of(row["source"]), pattern):
+        if _matches(file_of(row["source"]), pattern):
             hashes.add(name_hashes(row["source"])[1])
     return hashes
 

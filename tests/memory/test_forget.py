@@ -1,5 +1,6 @@
 """What is forgotten is gone: from memory, from the file, from what is read next."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -170,6 +171,15 @@ def test_a_glob_that_matches_nothing_is_one_sentence(tmp_path: Path) -> None:
     sentence = r"'nope\*'; it has, for example: doc0\.md"
     with a_run(tmp_path) as run, pytest.raises(SourceError, match=sentence):
         a_memory(run).forget("nope*")
+
+
+@pytest.mark.parametrize("pattern", ["notes/[a] b.md", "./notes/*", "notes/?a? b.md"])
+def test_a_source_is_matched_as_it_was_given(tmp_path: Path, pattern: str) -> None:
+    with a_run(tmp_path) as run:
+        memory = a_memory(run)
+        (odd,) = chunks(["an odd name"])
+        memory.add_chunks([replace(odd, source="notes/[a] b.md")], cycle=0)
+        assert memory.forget(pattern).num_sources == 1
 
 
 def test_a_reader_in_the_way_is_told_and_fsck_finishes(
