@@ -85,7 +85,7 @@ def _completeness(candidate: EvalReport, current: EvalReport, base: EvalReport) 
     if base.adapter != BASE:
         problems.append(f"the report of the base is one of {base.adapter}")
     for name, report in (("candidate", candidate), ("current", current), ("base", base)):
-        problems += [f"not measured for the {name}: {why}" for why in report.missing]
+        problems += [f"not measured: {why}" for why in report.missing]
         problems += _faults(name, report)
     for name, report in (("current", current), ("base", base)):
         if _item_keys(report) != _item_keys(candidate):

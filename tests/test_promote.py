@@ -114,7 +114,7 @@ def only_items(keep: Callable[[ItemResult], bool]) -> Change:
         ),
         # something missing
         (decide(replace(GOOD, missing=("truth: gone.jsonl is gone",))), "truth: gone.jsonl"),
-        (decide(base=replace(BASE_REPORT, missing=("uptake: x",))), "not measured for the base"),
+        (decide(base=replace(BASE_REPORT, missing=("uptake: x",))), "not measured: uptake: x"),
         (decide(replace(GOOD, losses={"book.txt": (2.0, 2.0)})), "not measured on the same texts"),
         (decide(current=replace(CURRENT, losses={})), "current was not measured on the same"),
         (all_three(lambda of: replace(of, losses={"book.txt": ()})), "no loss of the candidate"),
@@ -233,6 +233,12 @@ def test_wordings_of_one_insight_are_one_piece_of_evidence() -> None:
         of_one_insight(GOOD), of_one_insight(CURRENT), of_one_insight(BASE_REPORT), [], CONFIG
     )
     assert not promotion.promoted
+
+
+def test_what_is_missing_everywhere_is_said_once() -> None:
+    assert all_three(lambda of: replace(of, missing=("uptake: too few",))).reasons == (
+        "refused: not measured: uptake: too few",
+    )
 
 
 def test_the_same_reports_give_the_same_decision() -> None:

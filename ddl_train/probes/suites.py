@@ -152,6 +152,7 @@ def _uptake(
         items,
         num_distractors=config.num_distractors,
         seed=seed,
+        others=ranked[config.max_uptake_insights :],
     )
 
 
@@ -201,8 +202,9 @@ def _missing(
     missing = []
     if "uptake" not in measured:
         missing.append(
-            f"uptake: no insight has a checked probe item with {config.num_distractors} "
-            "distractors from other insights"
+            "uptake: nothing can be asked; it takes insights with probe items that passed their "
+            f"check, and for each {config.num_distractors} answers of the same kind that are wrong "
+            "for it, from other insights: dream on more pairs, or admit more"
         )
     for name in FILE_SUITES:
         paths = [path for path in getattr(config, name) if path not in texts]

@@ -4,11 +4,14 @@ The frozen base wrote them from each insight through the pack's `probe_*` templa
 no training row uses. The answer is ranked by likelihood against answers of the same kind to
 questions about other insights. An insight is the resampling unit, not a wording of it.
 
-Only the insight's own answer counts as right. Where another insight answers the same question,
-that answer is right too, and so it is never a distractor.
+Only the insight's own answer counts as right. What another insight says may be right too, and is
+then never a distractor: when it answers the very same question, or when its conclusion holds every
+word that ties the question to its insight ("name something to relieve sonellemitis?" and "vomotide
+may relieve sonellemitis").
 """
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from ddl_train.probes.text import normalise, units
@@ -21,6 +24,7 @@ def build_probes(
     *,
     num_distractors: int,
     seed: int,
+    others: Iterable[Insight] = (),
 ) -> list[Probe]:
     """One probe for each probe item of these insights, ordered by insight and kind.
 
@@ -31,6 +35,7 @@ def build_probes(
         num_distractors: of each probe; items for which there are fewer are left out, so that
             chance is the same everywhere.
         seed: decides between distractors that fit equally well.
+        others: insights that are not asked about but lend distractors.
     """
     usable = [item for item in items if item.family == "probe" and item.is_checked]
     by_kind: dict[str, list[StudyItem]] = {}
@@ -39,11 +44,20 @@ def build_probes(
         by_kind.setdefault(item.kind, []).append(item)
         right.setdefault(normalise(item.question), set()).add(normalise(item.answer))
     wanted = {insight.insight_id: insight for insight in insights}
+    words = {one.insight_id: set(units(one.conclusion)) for one in [*wanted.values(), *others]}
+    common = _common(words.values())
     probes: dict[str, Probe] = {}
     for item in sorted(usable, key=lambda one: (one.insight_id, one.kind, one.question)):
         if item.insight_id not in wanted:
             continue
-        choices = _distractors(item, by_kind[item.kind], right[normalise(item.question)], seed)
+        subject = set(units(item.question)) & words[item.insight_id]
+        subject -= common | set(units(item.answer))
+        lenders = [
+            other
+            for other in by_kind[item.kind]
+            if not (subject and subject <= words.get(other.insight_id, set()))
+        ]
+        choices = _distractors(item, lenders, right[normalise(item.question)], seed)
         if len(choices) < num_distractors:
             continue
         probe_id = f"uptake-{item.insight_id}-{item.kind}-{_digest(item.question)[:6]}"
@@ -76,6 +90,13 @@ def _distractors(
         found.values(),
         key=lambda answer: (*_unlikeness(item.answer, answer), _digest(seed, question, answer)),
     )
+
+
+def _common(texts: Iterable[set[str]]) -> set[str]:
+    """Words that stand in more than half of the conclusions and so single out none."""
+    texts = list(texts)
+    counts = Counter(word for text in texts for word in text)
+    return {word for word, count in counts.items() if 2 * count > len(texts)}
 
 
 def _unlikeness(answer: str, other: str) -> tuple[int, int]:

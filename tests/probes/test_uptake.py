@@ -54,6 +54,35 @@ def test_what_is_right_for_the_same_question_is_no_distractor() -> None:
     assert not {"ail20", "ail21", "ail3"} & set(probes[0].choices)
 
 
+def test_what_another_insight_says_of_the_same_subject_is_no_distractor() -> None:
+    rival = replace(make_insight(21), conclusion="sub21 may relieve ail0")
+    items = [*ALL, item(21, "name something to relieve ail0?", "sub21", kind="reverse")]
+    (probe,) = [
+        one
+        for one in build_probes(
+            [make_insight(0)],
+            items,
+            num_distractors=4,
+            seed=0,
+            others=[*map(make_insight, range(1, 8)), rival],
+        )
+        if one.kind == "reverse"
+    ]
+    assert len(probe.choices) == 4
+    assert "sub21" not in probe.choices
+    worsens = replace(rival, conclusion="sub21 may worsen ail21")
+    insights = [*map(make_insight, range(1, 8)), worsens]
+    lent = [
+        choice
+        for seed in range(20)
+        for one in build_probes(
+            [make_insight(0)], items, num_distractors=4, seed=seed, others=insights
+        )
+        for choice in one.choices
+    ]
+    assert "sub21" in lent
+
+
 def test_the_same_answer_in_other_letters_is_no_distractor() -> None:
     probes = build([*ALL, item(30, "which one?", "AIL0.")], numbers=[0])
     assert "AIL0." not in probes[0].choices
