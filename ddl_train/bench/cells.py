@@ -24,7 +24,7 @@ from ddl_train.storage.files import write_text
 from ddl_train.storage.run import Run
 from ddl_train.world.census import take_census
 from ddl_train.world.critic import OracleCritic
-from ddl_train.world.documents import load_world
+from ddl_train.world.documents import WORLD_FILE, load_world
 from ddl_train.world.oracle import Oracle
 from ddl_train.world.writer import write_world
 
@@ -92,7 +92,8 @@ def run_cell(
         cell: JsonObject = json.loads(path.read_text(encoding="utf-8"))
         return cell
     folder = bench.out / "worlds" / str(seed)
-    write_world(folder, seed=WORLD_SEEDS + seed, preset=bench.scale.preset)
+    if not (folder / WORLD_FILE).is_file():
+        write_world(folder, seed=WORLD_SEEDS + seed, preset=bench.scale.preset)
     oracle = Oracle.of(load_world(folder))
     probes = read_probes(folder / "probes" / "truth.jsonl")
     started = time.monotonic()
