@@ -22,196 +22,26 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
+from seedling_batches import Packer
+from seedling_exam import exam_rows, measure
 from seedling_tokenizer import build_tokenizer
 from torch import distributed
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from ddl_train.bench.critique import auc
 from ddl_train.bench.speaker import Speaker, render
-from ddl_train.world import names
 from ddl_train.world.home import Home
-from ddl_train.world.lessons import (
-    HOME_SHARE,
-    Row,
-    context_row,
-    home_row,
-    propose_row,
-    score_row,
-    skill_rows,
-    study_row,
-)
+from ddl_train.world.lessons import skill_rows
 from ddl_train.world.questions import is_probe_wording
-from ddl_train.world.scenes import make_scene
 
 SIZES = {
     "base": {"hidden_size": 256, "num_hidden_layers": 4, "intermediate_size": 768, "heads": 8},
     "small": {"hidden_size": 128, "num_hidden_layers": 3, "intermediate_size": 384, "heads": 4},
 }
-SIGN_WORDS = ("raises", "lowers", "high", "low", "relieve", "worsen")
-FIRST_WEIGHT, SIGN_WEIGHT, SCORE_WEIGHT, HOME_WEIGHT, REPEAT_WEIGHT = 4.0, 4.0, 6.0, 2.0, 0.5
 PLACES = 256
-
-
-# ---- data ---------------------------------------------------------------------------------
-
-
-class Packer:
-    """Makes batches: rows packed into sequences, with segments, positions and loss weights."""
-
-    def __init__(self, seed: int, sequences: int, length: int) -> None:
-        self.seed, self.sequences, self.length = seed, sequences, length
-        self.tokenizer = build_tokenizer()
-        self.home = Home()
-        ids = self.tokenizer.convert_tokens_to_ids
-        self.assistant, self.so = ids("<|assistant|>"), ids("Ġso")
-        self.bar, self.equals = ids("Ġ|"), ids("Ġ=")
-        self.signs = {ids("Ġ" + word) for word in SIGN_WORDS}
-        self.openings = {ids("Ġ" + opening) for opening in names.OPENINGS}
-        self.middles = set(ids(list(names.MIDDLES)))
-        self.endings = {ids(ending) for kind in names.KINDS for ending in names.ENDINGS[kind]}
-
-    def rows(self, number: int) -> Iterator[Row]:
-        """Endless rows of a batch; drills of the sign fade out over the first 1,500 batches."""
-        rng = random.Random(f"seedling/{self.seed}/{number}")
-        drill = 0.4 * max(0.0, 1 - number / 1500)
-        while True:
-            rows = []
-            for _ in range(8):
-                rows += skill_rows(rng, drill_share=drill)
-            fresh = len(rows)
-            rows += [home_row(rng, self.home) for _ in range(round(fresh * HOME_SHARE))]
-            rng.shuffle(rows)
-            yield from rows
-
-    def encode(self, rows: list[Row]) -> list[tuple[list[int], list[float]]]:
-        texts = [f"<|user|>{render(row)}<|assistant|>{row.completion}<|end|>" for row in rows]
-        encoded = self.tokenizer(texts, add_special_tokens=False)["input_ids"]
-        return [(ids, self.weights(row, ids)) for row, ids in zip(rows, encoded, strict=True)]
-
-    def weights(self, row: Row, ids: list[int]) -> list[float]:
-        """Loss weights: the completion, most where it decides; of prompts, names told again."""
-        start = ids.index(self.assistant) + 1
-        weights = [0.0] * start + [1.0] * (len(ids) - start)
-        for place in (*self.repeated(ids[:start]), *self.implied(row, ids[:start])):
-            weights[place] = REPEAT_WEIGHT
-        if row.template == "score":
-            weights[start] = SCORE_WEIGHT
-        elif row.template == "propose":
-            weights[start] = FIRST_WEIGHT
-        elif row.skill == "home":
-            weights[start:] = [HOME_WEIGHT] * (len(ids) - start)
-        if row.skill == "compose":
-            after = max(place for place, token in enumerate(ids) if token == self.so)
-            for place in range(after, len(ids)):
-                if ids[place] in self.signs:
-                    weights[place] = SIGN_WEIGHT
-        return weights
-
-    def repeated(self, ids: list[int]) -> Iterator[int]:
-        """Places in names that occurred before, their first token apart: to learn to copy."""
-        seen: set[tuple[int, ...]] = set()
-        place = 0
-        while place < len(ids):
-            end = place + 1
-            if ids[place] in self.openings:
-                while end < len(ids) and ids[end] in self.middles:
-                    end += 1
-                if end < len(ids) and ids[end] in self.endings:
-                    end += 1
-                    name = tuple(ids[place:end])
-                    if name in seen:
-                        yield from range(place + 1, end)
-                    seen.add(name)
-            place = end
-
-    def implied(self, row: Row, ids: list[int]) -> Iterator[int]:
-        """Places in a prompt that follow from what stands before: right ideas, and conclusions."""
-        if row.template == "score":
-            if row.truth:
-                bar = max(place for place, token in enumerate(ids) if token == self.bar)
-                yield from range(ids.index(self.equals) + 1, bar)
-            return
-        told = row.template.startswith(("study", "probe", "answer"))
-        concluding = False
-        for place, token in enumerate(ids):
-            if concluding and token in (self.bar, self.assistant):
-                concluding = False
-            if concluding:
-                yield place
-            concluding = concluding or (told and token == self.so)
-
-    def batch(self, number: int) -> dict[str, np.ndarray]:
-        shape = (self.sequences, self.length)
-        out = {
-            "ids": np.zeros(shape, np.int64),
-            "segments": np.full(shape, -1, np.int64),
-            "positions": np.zeros(shape, np.int64),
-            "weights": np.zeros(shape, np.float32),
-        }
-        used = [0] * self.sequences
-        rows = self.rows(number)
-        misses = segment = 0
-        while misses < 12:
-            for ids, weights in self.encode([next(rows) for _ in range(64)]):
-                place = next(
-                    (s for s in range(self.sequences) if used[s] + len(ids) <= self.length), None
-                )
-                if place is None:
-                    misses += 1
-                    continue
-                span = slice(used[place], used[place] + len(ids))
-                out["ids"][place, span] = ids
-                out["segments"][place, span] = segment
-                out["positions"][place, span] = np.arange(len(ids))
-                out["weights"][place, span] = weights
-                used[place] += len(ids)
-                segment += 1
-        return out
-
-
-# ---- skills -------------------------------------------------------------------------------
-
-
-def exam_rows(seed: int, each: int) -> dict[str, list[Row]]:
-    """A quick exam on scenes that no batch holds (the bench is the thorough one)."""
-    rng = random.Random(f"exam/{seed}")
-    home = Home()
-    exam: dict[str, list[Row]] = {"home": [home_row(rng, home) for _ in range(each)]}
-    wanted = {"compose": each, "none": each, "study": each, "context": each, "score": 2 * each}
-    while wanted:
-        scene = make_scene(rng)
-        if not scene.chains:
-            continue
-        for maker in (propose_row, propose_row, study_row, context_row, score_row):
-            row = maker(rng, scene)
-            skill = row.skill.partition("_")[0].replace("probe", "study")
-            if skill == "score" and row.slots["axis"] != "coherence":
-                continue
-            if skill in wanted:
-                exam.setdefault(skill, []).append(row)
-                if len(exam[skill]) == wanted[skill]:
-                    del wanted[skill]
-    return exam
-
-
-def measure(speaker: Speaker, exam: dict[str, list[Row]]) -> dict[str, float]:
-    table = {}
-    for skill, rows in exam.items():
-        prompts = [render(row) for row in rows]
-        if skill == "score":
-            means = speaker.expected_numbers(prompts, range(1, 11))
-            right = [mean for mean, row in zip(means, rows, strict=True) if row.truth]
-            wrong = [mean for mean, row in zip(means, rows, strict=True) if not row.truth]
-            table["critic_auc"] = auc(right, wrong)
-            continue
-        replies = speaker.reply(prompts)
-        hits = [r in (row.completion, *row.right) for r, row in zip(replies, rows, strict=True)]
-        table[skill] = sum(hits) / len(hits)
-    return {skill: round(value, 4) for skill, value in table.items()}
+"""Taught places are padded to a multiple of this."""
 
 
 # ---- training -----------------------------------------------------------------------------
@@ -324,71 +154,76 @@ def make_optimizer(model: Any, rate: float) -> torch.optim.AdamW:
     return torch.optim.AdamW(groups, lr=rate, betas=(0.9, 0.97), fused=True)
 
 
+class Diary:
+    """Says how training goes, measures the skills now and then, and keeps the state."""
+
+    def __init__(self, args: argparse.Namespace, speaker: Speaker, now: dict[str, Any]) -> None:
+        self.args, self.speaker = args, speaker
+        self.exam = exam_rows(args.seed, args.exam)
+        self.measured_at = self.saved_at = now["seconds"]
+        self.clock, self.losses = time.monotonic(), 0.0
+
+    def enter(self, now: dict[str, Any], optimizer: torch.optim.Optimizer, loss: float) -> None:
+        args, minutes = self.args, now["seconds"] / 60
+        done = minutes >= args.minutes
+        self.losses += loss
+        if now["step"] % 100 == 0:
+            pace = 100 * args.sequences * args.length / (time.monotonic() - self.clock)
+            rate = optimizer.param_groups[0]["lr"]
+            say(
+                f"{now['step']} {minutes:.1f}min loss {self.losses / 100:.4f} "
+                f"lr {rate:.1e} {pace:.0f} tok/s"
+            )
+            self.clock, self.losses = time.monotonic(), 0.0
+        if done or now["seconds"] - self.measured_at > args.measure_minutes * 60:
+            self.measured_at = now["seconds"]
+            torch.set_num_threads(args.threads * args.workers)  # the others wait
+            self.speaker.model.eval()
+            table = now | {"minutes": round(minutes, 1)} | measure(self.speaker, self.exam)
+            self.speaker.model.train()
+            torch.set_num_threads(args.threads)
+            say(json.dumps(table))
+            with (args.work / "skills.jsonl").open("a") as file:
+                file.write(json.dumps(table) + "\n")
+        if done or now["seconds"] - self.saved_at > 120:
+            self.saved_at = now["seconds"]
+            save_state(args.work / "state.safetensors", self.speaker.model, optimizer, now)
+
+
+def say(text: str) -> None:
+    print(text, flush=True)
+
+
 def train(rank: int, args: argparse.Namespace) -> None:
     torch.set_num_threads(args.threads)
     team = Team(rank, args.workers, args.work)
     packer = Packer(args.seed, args.sequences // args.workers, args.length)
     model = make_model(args.size, len(packer.tokenizer), args.seed).to(args.device)
     optimizer = make_optimizer(model, args.lr)
-    state_path = args.work / "state.safetensors"
-    meta = {"step": 0, "seconds": 0.0, "tokens": 0}
-    if state_path.exists():
-        meta = load_state(state_path, model, optimizer)
+    now: dict[str, Any] = {"step": 0, "seconds": 0.0, "tokens": 0}
+    if (args.work / "state.safetensors").exists():
+        now = load_state(args.work / "state.safetensors", model, optimizer)
     body = torch.compile(model.model) if args.compile else model.model
-    speaker = Speaker(model, packer.tokenizer)
-    exam = exam_rows(args.seed, args.exam)
-
-    step, tokens, elapsed = meta["step"], meta["tokens"], meta["seconds"]
-    started = clock = time.monotonic()
-    saved_at = measured_at = elapsed
-    shown = losses = 0.0
-    while elapsed < args.minutes * 60:
-        batch = packer.batch(step * args.workers + rank)
+    diary = Diary(args, Speaker(model, packer.tokenizer), now)
+    began = time.monotonic() - now["seconds"]
+    while now["seconds"] < args.minutes * 60:
+        # each worker its own share of the batch
+        batch = packer.batch(now["step"] * args.workers + rank)
         arrays = {key: torch.from_numpy(value).to(args.device) for key, value in batch.items()}
         loss = step_loss(body, model.lm_head, arrays, torch.bfloat16)
         loss.backward()
-        elapsed = team.agree(model, meta["seconds"] + time.monotonic() - started)
+        seconds = team.agree(model, time.monotonic() - began)
+
+        # the same step everywhere
         for group in optimizer.param_groups:
-            group["lr"] = rate_at(step, elapsed, args)
+            group["lr"] = rate_at(now["step"], seconds, args)
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         optimizer.zero_grad()
-        losses += loss.item()
-        step += 1
-        tokens += int((batch["segments"] >= 0).sum()) * args.workers
-        if rank > 0:
-            continue
-
-        # every hundred steps: say how it goes
-        if step % 100 == 0:
-            pace = 100 * args.sequences * args.length / (time.monotonic() - clock)
-            clock = time.monotonic()
-            shown, losses = losses / 100, 0.0
-            rate = optimizer.param_groups[0]["lr"]
-            say(f"{step} {elapsed / 60:.1f}min loss {shown:.4f} lr {rate:.1e} {pace:.0f} tok/s")
-
-        # every few minutes: measure the skills, keep the state
-        done = elapsed >= args.minutes * 60
-        if done or elapsed - measured_at > args.measure_minutes * 60:
-            measured_at = elapsed
-            minutes = round(elapsed / 60, 1)
-            table = {"step": step, "minutes": minutes, "tokens": tokens, "loss": round(shown, 4)}
-            torch.set_num_threads(args.threads * args.workers)
-            model.eval()
-            table |= measure(speaker, exam)
-            model.train()
-            torch.set_num_threads(args.threads)
-            say(json.dumps(table))
-            with (args.work / "skills.jsonl").open("a") as file:
-                file.write(json.dumps(table) + "\n")
-        if done or elapsed - saved_at > 120:
-            saved_at = elapsed
-            now = {"step": step, "seconds": elapsed, "tokens": tokens}
-            save_state(state_path, model, optimizer, now)
-
-
-def say(text: str) -> None:
-    print(text, flush=True)
+        tokens = now["tokens"] + int((batch["segments"] >= 0).sum()) * args.workers
+        now = {"step": now["step"] + 1, "seconds": seconds, "tokens": tokens}
+        if rank == 0:
+            diary.enter(now, optimizer, loss.item())
 
 
 # ---- export -------------------------------------------------------------------------------
@@ -400,7 +235,7 @@ def general_rows(seed: int, skills: int) -> Iterator[dict[str, str]]:
     yield from Home().replay_rows()
     kept = 0
     while kept < skills:
-        for row in rng.sample(skill_rows(rng), 6):
+        for row in skill_rows(rng):
             prompt, is_probe = render(row), row.template.startswith("probe")
             if any(map(is_probe_wording, (prompt, row.completion))) or is_probe or not row.template:
                 continue  # no night may use a wording that probes are asked in
@@ -416,9 +251,10 @@ def export(args: argparse.Namespace) -> None:
     args.export.mkdir(parents=True, exist_ok=True)
     model.to(torch.bfloat16).save_pretrained(args.export)
     tokenizer.save_pretrained(args.export)
-    with (args.export / "general.jsonl").open("w") as file:
-        for row in general_rows(args.seed, 300):
-            file.write(json.dumps(row) + "\n")
+    if args.size == "base":
+        with (args.export / "general.jsonl").open("w") as file:
+            for row in general_rows(args.seed, 300):
+                file.write(json.dumps(row) + "\n")
     print(json.dumps(meta))
 
 

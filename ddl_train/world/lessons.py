@@ -34,7 +34,16 @@ from ddl_train.world.questions import (
     any_question,
     questions,
 )
-from ddl_train.world.scenes import AXES, Scene, judged_idea, make_scene, scores, spoiled, unlinked
+from ddl_train.world.scenes import (
+    AXES,
+    Scene,
+    any_chain,
+    judged_idea,
+    make_scene,
+    scores,
+    spoiled,
+    unlinked,
+)
 
 __all__ = ["NONE", "UNKNOWN", "Home", "Row", "home_row", "make_scene", "propose_row", "skill_rows"]
 
@@ -67,7 +76,7 @@ def propose_row(rng: random.Random, scene: Scene, *, drill: bool = False) -> Row
     """Compose two statements, or say that they do not."""
     share = 1.0 if drill else 0.25
     if rng.random() < (0.85 if drill else 0.5):
-        first, second, conclusion = rng.choice(scene.chains)
+        first, second, conclusion = any_chain(rng, scene)
         a, b = _shuffled(rng, first, second, share)
         idea = write_idea(first, second, conclusion)
         return Row(skill="compose", template="propose", slots={"a": a, "b": b}, completion=idea)

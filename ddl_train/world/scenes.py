@@ -87,6 +87,14 @@ def make_scene(rng: random.Random) -> Scene:
     return scene
 
 
+def any_chain(rng: random.Random, scene: Scene) -> Idea:
+    """One of the chains; those that rename something are rarer and harder, so drawn oftener."""
+    renaming = [idea for idea in scene.chains if ALIAS in (idea[0].relation, idea[1].relation)]
+    if renaming and rng.random() < 0.2:
+        return rng.choice(renaming)
+    return rng.choice(scene.chains)
+
+
 def near_name(rng: random.Random, name: str) -> str:
     """A name that differs from this one in one middle."""
     cut = next(i for i in range(2, 4) if name[i : i + 3] in MIDDLES)
@@ -95,7 +103,7 @@ def near_name(rng: random.Random, name: str) -> str:
 
 def spoiled(rng: random.Random, scene: Scene) -> tuple[Fact, Fact, Idea]:
     """Two facts that no longer chain, and the idea that would have joined them."""
-    first, second, conclusion = rng.choice(scene.chains)
+    first, second, conclusion = any_chain(rng, scene)
     facts = [first, second]
     place = rng.randrange(2)
     fact = facts[place]
@@ -170,7 +178,7 @@ def _misquote(rng: random.Random, first: Fact, second: Fact) -> Idea | None:
 
 def judged_idea(rng: random.Random, scene: Scene) -> tuple[tuple[Fact, Fact], Idea, str | None]:
     """Two concepts, an idea about them, and what is wrong with it (None: nothing)."""
-    first, second, conclusion = rng.choice(scene.chains)
+    first, second, conclusion = any_chain(rng, scene)
     how = rng.random()
     if how < 0.4:
         return (first, second), (first, second, conclusion), None
