@@ -1,0 +1,73 @@
+"""`--dry-run` says what would be done, writes nothing, and refuses what cannot fit."""
+
+from pathlib import Path
+
+import pytest
+from transformers import LlamaConfig
+
+from tests.cli.calling import CommandLine, is_one_sentence
+from tests.tiny import make_tiny, make_tokenizer
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    make_tiny(tmp_path / "tiny")
+    (tmp_path / "notes").mkdir()
+    for number in range(10):
+        text = f"Note {number} is about bees. Note {number} is about sleep.\n"
+        (tmp_path / "notes" / f"{number}.md").write_text(text)
+    (tmp_path / "truth.jsonl").write_text('{"id": "a", "prompt": "q?", "answers": ["x"]}\n')
+    (tmp_path / "mine.yaml").write_text(
+        "num_cycles: 2\nmodel: {base: tiny, max_length: 2000, device: cpu}\n"
+        "memory: {sources: [notes], unit: sentence}\nevaluate: {truth: [truth.jsonl]}\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_the_plan_counts_and_writes_nothing(ddl: CommandLine, project: Path) -> None:
+    before = sorted(project.rglob("*"))
+    called = ddl("run", "mine.yaml", "wake.num_pairs=100", "--dry-run")
+    assert (called.code, called.err) == (0, "")
+    lines = dict(line.split(None, 1) for line in called.out.splitlines() if line[:1].strip())
+    assert list(lines) == [
+        *("run", "base", "adapter", "sources", "wake", "sleep", "evaluate", "time", "memory"),
+        "disk",
+    ]
+    assert "LlamaForCausalLM" in lines["base"]
+    assert lines["sources"].startswith("10 documents (1 held out), about 18 concepts, 153 pairs")
+    assert lines["wake"].startswith("100 pairs a cycle")
+    assert sorted(project.rglob("*")) == before
+
+
+def test_more_work_is_planned_as_more(ddl: CommandLine, project: Path) -> None:
+    def wake_tokens(num_pairs: int) -> str:
+        called = ddl("run", "mine.yaml", f"wake.num_pairs={num_pairs}", "--dry-run")
+        return next(line for line in called.out.splitlines() if line.startswith("wake"))
+
+    assert wake_tokens(10) != wake_tokens(1000)
+
+
+@pytest.mark.parametrize(
+    ("override", "words"),
+    [
+        ("model.base=huge", "of memory are needed"),
+        ("checkpoints_dir=/proc/nowhere", "of disk are needed"),
+        ("model.device=cuda", "cuda"),
+        ("sleep.target_modules=[nope]", "names no linear layer"),
+    ],
+)
+def test_what_cannot_be_is_refused_in_one_sentence(
+    ddl: CommandLine, project: Path, override: str, words: str
+) -> None:
+    torch = pytest.importorskip("torch")
+    if "cuda" in override and torch.cuda.is_available():
+        pytest.skip("there is a GPU here")
+    huge = LlamaConfig(hidden_size=16384, num_hidden_layers=80, intermediate_size=65536)
+    huge.save_pretrained(project / "huge")
+    make_tokenizer().save_pretrained(project / "huge")
+    called = ddl("run", "mine.yaml", override, "--dry-run")
+    assert called.code == 2
+    assert is_one_sentence(called.err), called.err
+    assert words in called.err
+    assert not (project / "checkpoints").exists()
