@@ -10,7 +10,7 @@ import pytest
 
 from ddl_train.config import WakeConfig
 from ddl_train.memory.store import Memory
-from ddl_train.records import BASE, ConceptPair, FloatArray, Usage
+from ddl_train.records import BASE, Chunk, ConceptPair, FloatArray, Usage
 from ddl_train.storage.run import Run
 from tests.fakes import HashEmbedder
 from tests.storage.made import a_memory, a_run, a_verdict, chunks, dream, idea
@@ -124,8 +124,8 @@ def test_neighbours_of_one_source_leave_their_place_to_uniform(tmp_path: Path) -
     with a_run(tmp_path) as run:
         memory = Memory(run, HashEmbedder())
         one = [
-            chunk.__class__(text=f"piece {n}", source="one.md", position=n, source_sha256="0")
-            for n, chunk in enumerate(chunks([""] * 9))
+            Chunk(text=f"piece {n}", source="one.md", position=n, source_sha256="0")
+            for n in range(9)
         ]
         memory.add_chunks(one, cycle=-1)
         pairs = memory.next_batch(0, 0, 5, wake(near_other_source=1.0), BASE, 3)

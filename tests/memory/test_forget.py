@@ -8,7 +8,7 @@ import pytest
 from ddl_train.config import WakeConfig
 from ddl_train.errors import RunError, SourceError
 from ddl_train.memory.store import Memory
-from ddl_train.records import BASE, ConceptPair, StudyItem
+from ddl_train.records import BASE, Chunk, ConceptPair, StudyItem
 from ddl_train.storage.database import open_database
 from ddl_train.storage.fsck import fsck
 from ddl_train.storage.run import Run
@@ -127,10 +127,8 @@ def test_new_rows_of_a_forgotten_file_stay_out(tmp_path: Path) -> None:
     with a_run(tmp_path) as run:
         memory = a_memory(run, 4)
         rows = [
-            chunk.__class__(
-                text=chunk.text, source=f"r.jsonl#{n}", position=0, source_sha256=str(n)
-            )
-            for n, chunk in enumerate(chunks(["row 0", "row 1", "row 2"]))
+            Chunk(text=f"row {n}", source=f"r.jsonl#{n}", position=0, source_sha256=str(n))
+            for n in range(3)
         ]
         memory.add_chunks(rows[:2], cycle=0)
         assert memory.forget("r.jsonl").num_sources == 2
