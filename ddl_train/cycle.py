@@ -17,6 +17,7 @@ from ddl_train.probes.suites import Suites, build_suites, check_leaks
 from ddl_train.promote import promote
 from ddl_train.records import (
     BASE,
+    Concept,
     EvalReport,
     Insight,
     JsonObject,
@@ -25,7 +26,7 @@ from ddl_train.records import (
     TrainingRow,
 )
 from ddl_train.session import Session
-from ddl_train.sleep import sleep, study
+from ddl_train.sleep import Night, sleep, study
 from ddl_train.storage.night import read_rows, write_rows
 from ddl_train.training.general import read_general
 from ddl_train.wake import wake
@@ -61,10 +62,17 @@ def run_cycles(session: Session, *, progress: Progress) -> None:
             promote_stage(session, cycle)
 
 
-def ingest(session: Session, sources: Sequence[str], *, cycle: int) -> int:
-    """Read sources, new or changed, into memory, and return how many concepts came of it."""
-    reading = read_sources(sources, session.config.memory)
-    added = session.memory.add_chunks(reading.chunks, cycle=cycle)  # STATE
+def ingest(
+    session: Session, sources: Sequence[str], *, cycle: int, is_explicit: bool = False
+) -> int:
+    """Read sources, new or changed, into memory, and return how many concepts came of it.
+
+    Forgotten sources are passed over, unless a person named them now (`is_explicit`).
+    """
+    memory = session.memory
+    known = {} if is_explicit else memory.known_sources()
+    reading = read_sources(sources, session.config.memory, known=known)
+    added = memory.add_chunks(reading.chunks, cycle=cycle, is_explicit=is_explicit)  # STATE
     check_leaks(session.config.evaluate, [one.text for one in session.memory.concepts()])
     return added
 
@@ -145,6 +153,7 @@ def sleep_stage(session: Session, cycle: int, *, progress: Progress) -> None:
         )
         memory.save_study_items(written)  # STATE
         run.record_usage(cycle, "student", usage, len(written), item="study")  # STATE
+    rejected = memory.rejected_pairs(cycle, MAX_NO_LINK, session.seed("no_link", cycle))
     with progress.stage(f"sleep {cycle + 1}", None) as bar:
         night = sleep(
             session.engine,
@@ -152,7 +161,7 @@ def sleep_stage(session: Session, cycle: int, *, progress: Progress) -> None:
             tonight=tonight,
             earlier=earlier,
             items=memory.study_items(ids, family="study"),
-            rejected=memory.rejected_pairs(cycle, MAX_NO_LINK, session.seed("no_link", cycle)),
+            rejected=rejected,
             general=read_general(config.general, max_characters=4 * config.max_length),
             config=config,
             seed=session.seed("sleep", cycle),
@@ -176,6 +185,7 @@ def sleep_stage(session: Session, cycle: int, *, progress: Progress) -> None:
             num_rows=len(night.rows),
             num_insights=len(night.insight_ids),
             insight_ids=night.insight_ids,
+            concept_ids=_shown(session, night, rejected),
         )
         facts["candidate"] = adapter.version
     run.metrics({"cycle": cycle, "stage": "sleep", **facts})
@@ -276,6 +286,17 @@ def _tonight(session: Session) -> tuple[list[Insight], list[Insight]]:
     insights = session.memory.insights()
     tonight = [insight for insight in insights if insight.insight_id not in taught]
     return tonight, [insight for insight in insights if insight.insight_id in taught]
+
+
+def _shown(session: Session, night: Night, rejected: Sequence[tuple[Concept, Concept]]) -> set[int]:
+    """Concepts that a night's `no_link` rows quote."""
+    prompts = {row.prompt for row in night.rows if row.origin == "no_link"}
+    return {
+        concept.concept_id
+        for a, b in rejected
+        if session.pack.render("propose", a=a.text, b=b.text) in prompts
+        for concept in (a, b)
+    }
 
 
 def _room(quota: int | None, done: int, total: int, admitted: int) -> int | None:

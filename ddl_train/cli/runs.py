@@ -96,6 +96,6 @@ def ingest(
     with work_on(chosen, pack_dir=pack_dir) as session:
         from ddl_train.cycle import ingest as read_in
 
-        added = read_in(session, sources, cycle=cycle if cycle else -1)
+        added = read_in(session, sources, cycle=cycle if cycle else -1, is_explicit=True)
         total = session.memory.num_concepts
     output().print(f"{run_dir}: {count(added, 'new concept')}, {total:,} in all", soft_wrap=True)

@@ -76,7 +76,7 @@ class TrainedAdapter:
     """One sentence: a loss that is no number, rows that are all too long."""
     usage: Usage
     metrics: Mapping[str, float]
-    """num_steps, num_rows, num_too_long, loss_first, loss_last."""
+    """num_steps, num_rows, num_too_long, loss_first, loss_last; train_seconds of the last call."""
 
 
 def train_lora(

@@ -1,6 +1,7 @@
 """Watches one night from inside the Trainer: progress, a wish to stop, a loss that is no number."""
 
 import math
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -19,6 +20,13 @@ class Watcher(TrainerCallback):
         self._progress = progress
         self._should_stop = should_stop
         self._num_told = 0
+        self._started = time.perf_counter()
+
+    def on_train_begin(
+        self, args: Any, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Start the clock of `train_seconds`."""
+        self._started = time.perf_counter()
 
     def on_step_end(
         self, args: Any, state: TrainerState, control: TrainerControl, **kwargs: Any
@@ -51,6 +59,9 @@ class Watcher(TrainerCallback):
     ) -> None:
         """Keep the figures of the whole night, also of what was done before a resume."""
         losses = [entry["loss"] for entry in state.log_history if "loss" in entry]
-        self.metrics = {"num_steps": float(state.global_step)}
+        self.metrics = {
+            "num_steps": float(state.global_step),
+            "train_seconds": time.perf_counter() - self._started,
+        }
         if losses:
             self.metrics |= {"loss_first": float(losses[0]), "loss_last": float(losses[-1])}
