@@ -52,14 +52,14 @@ class Adapters:
         """
         if version == BASE:
             raise AdapterError(f"{path}: an adapter cannot be named {BASE!r}")
-        if version in self._paths:
-            self.unload(version)
         if base_sha256 is not None and base_sha256 != self._sha256:
             raise AdapterError(
                 f"{path}: the adapter was made for another base (fingerprint {base_sha256[:12]}, "
                 f"this base has {self._sha256[:12]}); load the base that it was trained on"
             )
         check_adapter(path, self._base)
+        if version in self._paths:
+            self.unload(version)
         self._paths[version] = path
 
     def unload(self, version: str) -> None:
