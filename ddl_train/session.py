@@ -46,7 +46,8 @@ class Session:
     def use(self, version: str) -> str:
         """Make an adapter known to the engine, and return its name; `base` needs nothing."""
         if version != BASE and version not in self.engine.adapters:
-            self.engine.load_adapter(version, self.run.adapter(version).path)
+            adapter = self.run.adapter(version)
+            self.engine.load_adapter(version, adapter.path, base_sha256=adapter.base_sha256)
         return version
 
     def seed(self, *parts: str | int) -> int:
