@@ -24,13 +24,11 @@ def answers(
         versions = {
             name: run.current if name == "current" else name for name in dict.fromkeys(adapters)
         }
-        paths = {
-            version: run.adapter(version).path for version in versions.values() if version != BASE
-        }
+        loaded = [run.adapter(version) for version in versions.values() if version != BASE]
         engine = load_engine(run.config.model)
         prompt = load_pack(str(run.prompts_dir)).render("answer", question=question, context=[])
-        for version, path in paths.items():
-            engine.load_adapter(version, path)
+        for adapter in loaded:
+            engine.load_adapter(adapter.version, adapter.path, base_sha256=adapter.base_sha256)
         found = {}
         for name, version in versions.items():
             title = name if name == version else f"{name} ({version})"
