@@ -61,15 +61,19 @@ def test_lineage_goes_down_to_documents(run_dir: Path) -> None:
 
 
 def test_the_export_reads_back_as_datasets_without_held_out_items(
-    run_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    run_dir: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
     with Run.read(run_dir) as run:
         assert export(run, out) == {"insights": 4, "verdicts": 10, "study_items": 1}
-    for name, columns in COLUMNS.items():
-        rows = load_dataset(str(out), name, split="train", cache_dir=str(tmp_path / "cache"))
-        assert rows.column_names == list(columns)
-    assert rows["question"] == ["what?"]
+    cache = str(tmp_path / "cache")
+    tables = {
+        name: load_dataset(str(out), name, split="train", cache_dir=cache) for name in COLUMNS
+    }
+    assert {name: rows.column_names for name, rows in tables.items()} == {
+        name: list(columns) for name, columns in COLUMNS.items()
+    }
+    assert list(tables["study_items"]["question"]) == ["what?"]
     card = (out / "README.md").read_text()
     assert card.startswith("---\n")
     assert "Nobody has checked that an insight is true" in card
