@@ -49,4 +49,4 @@ echo "installing ddl-train${extras:+ with $extras} and what it was tested with; 
 # shellcheck disable=SC2046  # no option at all when there is no index to name
 .venv/bin/python -m pip install --quiet --disable-pip-version-check --retries 2 \
   $(torch_index .venv/bin/python) --constraint scripts/constraints.txt --editable ".${extras:+[$extras]}"
-echo "$wanted" >"$stamp"
+echo "$wanted" | tee .venv/.installed >"$stamp" # any extras bring what a run needs with them
