@@ -52,7 +52,8 @@ class Speaker:
                 padding_side="left",
                 return_tensors="pt",
             )
-            yield places, padded["input_ids"], padded["attention_mask"]
+            device = self.model.device
+            yield places, padded["input_ids"].to(device), padded["attention_mask"].to(device)
 
     @torch.inference_mode()
     def reply(
@@ -115,7 +116,7 @@ class Speaker:
             logits = self.model(
                 input_ids=input_ids, attention_mask=mask, position_ids=positions, logits_to_keep=1
             ).logits[:, -1]
-            chances = logits[:, tokens].float().softmax(-1)
+            chances = logits[:, tokens].float().softmax(-1).cpu()
             for place, mean in zip(places, (chances @ values).tolist(), strict=True):
                 means[place] = mean
         return means
