@@ -30,6 +30,7 @@ from ddl_train.world.questions import (
     FORWARD,
     REVERSE,
     STUDY_KINDS,
+    Question,
     all_asks,
     any_question,
     questions,
@@ -152,45 +153,52 @@ def study_row(rng: random.Random, scene: Scene) -> Row:
     return Row(skill=name, template=name, slots={"idea": idea}, completion=completion, right=right)
 
 
-def context_row(rng: random.Random, scene: Scene) -> Row:
-    """Answer from one to four statements, or say that they do not tell."""
+def _told(rng: random.Random, scene: Scene) -> tuple[list[Fact], list[str]]:
+    """One to four statements, some of them whole ideas: what they tell, and how."""
     told: list[Fact] = []
     texts: list[str] = []
     for _ in range(rng.randint(1, 4)):
         if rng.random() < 0.2:
-            first, second, conclusion = rng.choice(scene.chains)
-            told += [first, second, conclusion]
-            texts.append(write_idea(first, second, conclusion))
+            idea = rng.choice(scene.chains)
+            told += idea
+            texts.append(write_idea(*idea))
         else:
             fact = rng.choice(scene.facts + scene.idle)
             told.append(fact)
             texts.append(any_wording(fact, rng))
-    meant = [fact for fact in told if fact.relation not in (ASIDE, NOTE, FILLER)]
-    known = bool(meant) and rng.random() < 0.75
-    target = rng.choice(meant) if known else rng.choice(scene.facts)
-    question = any_question(rng, target)
-    inferred = [c for a in told for b in told if (c := compose(a, b)) is not None]
-    answers = {
-        q.answer
-        for fact in told
-        for kind in (question.kind,)
-        if fact.relation not in (ASIDE, NOTE, FILLER)
-        for q in (*questions(fact, kind), *questions(fact, APPLICATION))
-        if q.asks == question.asks and q.kind == question.kind
+    return told, texts
+
+
+def _answers(facts: list[Fact], asked: Question) -> set[str]:
+    """Every answer that the facts give to a question."""
+    return {
+        question.answer
+        for fact in facts
+        for question in questions(fact, asked.kind)
+        if question.asks == asked.asks and question.kind == asked.kind
     }
-    if question.kind not in (FORWARD, REVERSE) and answers:
-        answers = {question.answer} if known else set()
-        if not answers:
-            return context_row(rng, scene)
+
+
+def context_row(rng: random.Random, scene: Scene) -> Row:
+    """Answer from one to four statements, or say that they do not tell.
+
+    Drawn again where two answers would be right, or where one only follows from what is told.
+    """
+    told, texts = _told(rng, scene)
+    meant = [fact for fact in told if fact.relation not in (ASIDE, NOTE, FILLER)]
+    is_told = bool(meant) and rng.random() < 0.75
+    question = any_question(rng, rng.choice(meant if is_told else scene.facts))
+    answers = _answers(meant, question)
+    told_by_chance = bool(answers) and not is_told and question.kind not in (FORWARD, REVERSE)
+    inferred = [c for a in told for b in told if (c := compose(a, b)) is not None]
     implied = {ask for fact in inferred if fact not in told for ask in all_asks(fact)}
-    if len(answers) > 1 or (question.asks in implied):
+    if len(answers) > 1 or question.asks in implied or told_by_chance:
         return context_row(rng, scene)
-    completion = answers.pop() if answers else UNKNOWN
     return Row(
         skill="context",
         template="answer",
         slots={"question": question.text, "context": texts},
-        completion=completion,
+        completion=answers.pop() if answers else UNKNOWN,
     )
 
 
