@@ -1,6 +1,7 @@
 """Environment variables of other libraries, set before they are imported."""
 
 import os
+import warnings
 from pathlib import Path
 
 from ddl_train.config import Config
@@ -15,7 +16,8 @@ ALWAYS = {
 
 
 def set_up() -> None:
-    """Set what is unset; what the user has set stays."""
+    """Set what is unset; what the user has set stays. Warnings among libraries are not for users."""
+    warnings.filterwarnings("ignore", category=FutureWarning, module="transformers|trl|peft")
     for name, value in ALWAYS.items():
         os.environ.setdefault(name, value)
 
