@@ -18,7 +18,8 @@ Keys are stable: `format` rises when one changes its meaning or goes. Adding a k
         notes{}         stage -> facts it left when it finished
         counts          {pairs, revisits, proposals, none, refused{rule: n}, admitted,
                          resting_on_insights, deepest, answered}; `answered`: insights of this cycle
-                         whose held-out questions the model in use after the gate answers
+                         whose held-out questions the model in use after the gate answers and the
+                         base does not
         suites{}        suite -> {candidate|current|base: {n, accuracy, chance, margin}}
         losses{}        text set -> {candidate|current|base: mean token loss in nats}
         missing[]       suites that could not be measured, and why

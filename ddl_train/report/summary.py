@@ -1,7 +1,8 @@
 """The end of a run at a glance: what it dreamt, what that cost, what it now knows, what it forgot.
 
 Made from what is stored; no model is loaded. "Before" is the untouched base, "after" the adapter in
-use, both from the reports of the last cycle that measured both.
+use, both from the reports of the last cycle that measured both. Where every night was refused, the
+last one is shown, as refused.
 """
 
 from collections.abc import Mapping, Sequence
@@ -51,7 +52,7 @@ class Summary:
     status: JsonObject
     before: EvalReport | None
     after: EvalReport | None
-    """None when nothing was promoted, or it was not measured beside the base."""
+    """None when no night was measured beside the base."""
     learned: tuple[Example, ...]
     forgotten: tuple[Example, ...]
     num_learned: int
@@ -102,6 +103,7 @@ def print_summary(summary: Summary, console: Console) -> None:
     console.print(_tax(status["tax"]))
     if summary.before is not None and summary.after is not None:
         console.print()
+        _print_refusal(status, summary.after, console)
         console.print(_suites(score_suites(summary.before), score_suites(summary.after)))
         _print_losses(summary.before, summary.after, console)
         _print_examples(summary, console)
@@ -112,11 +114,12 @@ def print_summary(summary: Summary, console: Console) -> None:
 
 
 def _last_pair(run: Run) -> tuple[EvalReport | None, EvalReport | None]:
-    current = run.current
+    nights = [row.promotion.candidate for row in run.promotions() if not row.is_rollback]
+    wanted = [run.current] if run.current != BASE else [one for one in nights[-1:] if one != BASE]
     for cycle in reversed(run.cycles()):
         found = {report.adapter: report for report in run.reports(cycle.cycle)}
-        if current != BASE and BASE in found and current in found:
-            return found[BASE], found[current]
+        if BASE in found and wanted and wanted[0] in found:
+            return found[BASE], found[wanted[0]]
     return None, None
 
 
@@ -202,6 +205,17 @@ def _suites(before: Mapping[str, SuiteScore], after: Mapping[str, SuiteScore]) -
     return table
 
 
+def _print_refusal(status: JsonObject, after: EvalReport, console: Console) -> None:
+    """Why the night that is shown is not in use."""
+    if after.adapter == status["current"]:
+        return
+    decided = [one for one in status["decisions"] if one["candidate"] == after.adapter]
+    console.print(Text(f"the last night, {after.adapter}, is not in use:", style="bold red"))
+    for reason in decided[-1]["reasons"]:
+        if reason.startswith("refused"):
+            console.print(Padding(Text(reason, style="red"), (0, 0, 1, 2)))
+
+
 def _print_losses(before: EvalReport, after: EvalReport, console: Console) -> None:
     old, new = mean_losses(before), mean_losses(after)
     for name, loss in new.items():
@@ -209,9 +223,14 @@ def _print_losses(before: EvalReport, after: EvalReport, console: Console) -> No
 
 
 def _print_examples(summary: Summary, console: Console) -> None:
+    in_use = summary.after is not None and summary.after.adapter == summary.status["current"]
     groups = (
-        ("it answers now what it could not", summary.num_learned, summary.learned),
-        ("it forgot", summary.num_forgotten, summary.forgotten),
+        (
+            "it answers now what it could not" if in_use else "it had learned",
+            summary.num_learned,
+            summary.learned,
+        ),
+        ("it forgot" if in_use else "it had forgotten", summary.num_forgotten, summary.forgotten),
     )
     for title, total, examples in groups:
         console.print()
@@ -223,8 +242,8 @@ def _print_examples(summary: Summary, console: Console) -> None:
                 Padding(Text(f"before: {printable(example.before)}", style="dim"), (0, 0, 0, 4))
             )
             line = f"after:  {printable(example.after)}"
-            if example.right != example.after:
-                line += f"   (right: {example.right})"
+            if examples is summary.forgotten:
+                line += f"   (right: {printable(example.right)})"
             console.print(Padding(Text(line, style="green"), (0, 0, 0, 4)))
 
 

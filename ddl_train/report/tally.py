@@ -99,22 +99,28 @@ def total(usages: Iterable[Usage]) -> Usage:
 
 
 def num_answered(run: Run, cycle: int, reports: Sequence[EvalReport], current: str) -> int | None:
-    """Insights of this cycle whose held-out questions `current` answers, more than half of them.
+    """Insights of this cycle that `current` answers and the untouched base does not.
 
-    None when `current` was not asked.
+    An insight is answered when more than half of its held-out questions are. None when `current`
+    or the base was not asked.
     """
-    asked = [report for report in reports if report.adapter == current]
-    if not asked:
+    of_adapter = {report.adapter: report for report in reports}
+    if current not in of_adapter or BASE not in of_adapter:
         return None
     tonight = {
         f"insight {row['insight_id']}"
         for row in run.database.execute("SELECT insight_id FROM insights WHERE cycle = ?", (cycle,))
     }
+    known = _answered(of_adapter[current]) - _answered(of_adapter[BASE])
+    return len(known & tonight)
+
+
+def _answered(report: EvalReport) -> set[str]:
     right: dict[str, list[bool]] = defaultdict(list)
-    for item in asked[-1].items:
-        if item.suite == "uptake" and item.cluster in tonight:
+    for item in report.items:
+        if item.suite == "uptake":
             right[item.cluster].append(item.is_correct)
-    return sum(2 * sum(answers) > len(answers) for answers in right.values())
+    return {cluster for cluster, hits in right.items() if 2 * sum(hits) > len(hits)}
 
 
 def current_after(run: Run, cycle: int) -> str:

@@ -7,6 +7,7 @@ from rich.console import Console
 
 from ddl_train.records import BASE, Promotion
 from ddl_train.report.summary import Example, print_summary, summarize
+from ddl_train.storage.database import transaction
 from ddl_train.storage.run import Run
 from tests.report.made import made_run
 
@@ -37,14 +38,32 @@ def test_the_page_says_what_was_dreamt_learned_and_forgotten(tmp_path: Path) -> 
     assert "ddl-train insights" in text
 
 
-def test_a_run_that_promoted_nothing_says_so(tmp_path: Path) -> None:
+def test_a_refused_night_is_shown_as_refused(tmp_path: Path) -> None:
     run_dir = made_run(tmp_path)
     with Run.open(run_dir) as run:
         back = Promotion(candidate=BASE, promoted=True, reasons=("ok: no",), decided_by="person")
         run.record_promotion(1, back)
+        refused = run.adapters()[1].version
+        again = Promotion(candidate=refused, promoted=False, reasons=("refused: it forgot",))
+        run.start_cycle(2)
+        for stage in ("wake", "sleep", "evaluate"):
+            run.finish_stage(2, stage)
+        run.record_promotion(2, again)
     text = page(run_dir)
     assert "still the untouched base" in text
-    assert "after:" not in text
+    assert f"the last night, {refused}, is not in use:" in text
+    assert "refused: it forgot" in text
+    assert "it had learned (1 question)" in text
+    assert "it had forgotten (1 question)" in text
+
+
+def test_a_run_whose_nights_were_never_measured_says_so(tmp_path: Path) -> None:
+    run_dir = made_run(tmp_path)
+    with Run.open(run_dir) as run, transaction(run.database) as database:
+        database.execute("DELETE FROM reports")
+    text = page(run_dir)
+    assert "dreamt on 10 pairs" in text
+    assert "after" not in text
 
 
 def test_text_of_a_model_cannot_steer_the_terminal(tmp_path: Path) -> None:
