@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ddl_train.storage.fsck import fsck
 
+from ddl_train.storage.fsck import fsck
 from tests.worlds import SEEDLING, small_world_config
 
 pytestmark = [
