@@ -27,15 +27,11 @@ POINTS = [
     ("ddl_train.memory.store:Memory.log_verdicts>", 3),  # written down, and nothing else
     ("ddl_train.storage.history:finish_stage<", 1),  # wake is done and does not know it
     ("ddl_train.cycle:study>", 1),  # items written by the model, and not stored
-    ("ddl_train.memory.store:Memory.save_study_items>", 1),
     ("ddl_train.training.watcher:Watcher.on_step_end>", 7),  # between two checkpoints
     ("ddl_train.training.lora:close_night<", 1),  # trained, and not packed
     ("ddl_train.storage.run:install_adapter<", 1),
     ("ddl_train.storage.run:install_adapter>", 1),  # on disk, and not in the database
-    ("ddl_train.storage.run:keep_adapter>", 1),
-    ("ddl_train.cycle:evaluate>", 1),  # answered, and not stored
     ("ddl_train.storage.run:Run.save_report>", 1),  # the candidate is measured, the base is not
-    ("ddl_train.cycle:promote>", 1),  # decided, and not recorded
     ("ddl_train.storage.history:record_promotion>", 1),  # recorded, and the night not removed
 ]
 TIMES = {"created_at", "started_at", "finished_at", "decided_at", "seconds", "entered_at"}

@@ -18,15 +18,16 @@ def small_world_config(folder: Path, **changes: object) -> Path:
     values |= {"num_cycles": 1, "checkpoints_dir": str(folder / "checkpoints")}
     values["model"]["base"] = str(SEEDLING)
     values["memory"]["sources"] = [str(world_dir / "docs")]
-    values["wake"] |= {"num_pairs": 96, "batch_size": 24}
+    values["wake"] |= {"num_pairs": 72, "batch_size": 24}
     values["sleep"] |= {
         "general": [str(SEEDLING / "general.jsonl")],
-        "num_train_epochs": 2,
+        "num_train_epochs": 1,
+        "per_device_train_batch_size": 8,
         "save_steps": 3,
     }
     for suite in ("truth", "retention", "skill", "false_memory"):
         values["evaluate"][suite] = [str(world_dir / "probes" / f"{suite}.jsonl")]
-    values["evaluate"]["max_items"] = 40
+    values["evaluate"]["max_items"] = 12
     values |= changes
     path = folder / "small.yaml"
     path.write_text(yaml.safe_dump(values, sort_keys=False))

@@ -75,6 +75,7 @@ def make_probes(oracle: Oracle, preset: Preset, seed: int) -> dict[str, list[Pro
     return {
         "truth": truth_probes(oracle, preset.probes, seed),
         "retention": retention_probes(preset.probes, seed),
+        "retention_replayed": retention_probes(preset.probes, seed, is_replayed=True),
         "skill": skill_probes(preset.probes, seed),
         "false_memory": false_memory_probes(oracle, preset.probes, seed),
     }

@@ -29,6 +29,7 @@ def test_world_writes_documents_probes_and_the_truth(tmp_path: Path) -> None:
     assert sorted(path.stem for path in (out / "probes").iterdir()) == [
         "false_memory",
         "retention",
+        "retention_replayed",
         "skill",
         "truth",
     ]
