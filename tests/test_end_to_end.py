@@ -76,9 +76,12 @@ def test_two_cycles_on_random_weights_dream_train_save_and_evaluate(
     notes.mkdir()
     for name, text in NOTES.items():
         (notes / name).write_text(text, encoding="utf-8")
+    kept = tmp_path / "kept.txt"
+    kept.write_text("What it knew before, and ought to know after.", encoding="utf-8")
     config = parse_config(
         {
             "name": "random",
+            "evaluate": {"retention": [str(kept)]},
             "checkpoints_dir": str(tmp_path / "checkpoints"),
             "num_cycles": 2,
             "model": {

@@ -176,7 +176,14 @@ def _save(model: Any, engine: Lender, adapter_tmp: Path) -> None:
     config_path = adapter_tmp / "adapter_config.json"
     values: JsonObject = json.loads(config_path.read_text(encoding="utf-8"))
     values |= {"base_model_name_or_path": engine.name, "revision": engine.revision}
+    # peft writes sets in an order that differs from process to process
+    values = {key: _in_order(value) for key, value in values.items()}
     write_json(config_path, values)
+
+
+def _in_order(value: Any) -> Any:
+    is_names = isinstance(value, list) and all(isinstance(name, str) for name in value)
+    return sorted(value) if is_names else value
 
 
 def _not_finite(adapter_dir: Path) -> str | None:
