@@ -151,8 +151,9 @@ def sleep_stage(session: Session, cycle: int, *, progress: Progress) -> None:
             config=config,
             progress=bar.advance,
         )
-        memory.save_study_items(written)  # STATE
-        run.record_usage(cycle, "student", usage, len(written), item="study")  # STATE
+        if written:  # a resumed night has them, and what they cost, already
+            run.record_usage(cycle, "student", usage, len(written), item="study")  # STATE
+            memory.save_study_items(written)  # STATE
     rejected = memory.rejected_pairs(cycle, MAX_NO_LINK, session.seed("no_link", cycle))
     with progress.stage(f"sleep {cycle + 1}", None) as bar:
         night = sleep(
