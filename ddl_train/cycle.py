@@ -202,11 +202,13 @@ def evaluate_stage(session: Session, cycle: int, *, progress: Progress) -> None:
         for adapter in dict.fromkeys([candidate, run.current, BASE]):
             if session.should_stop():
                 raise Interrupted
+            if adapter in {report.adapter for report in run.reports(cycle)}:
+                continue  # a resumed stage has it, and what it cost, already
             report = evaluate_adapter(session, adapter, suites, cycle=cycle, progress=progress)
-            run.save_report(report)  # STATE
             run.record_usage(  # STATE
                 cycle, "probes", report.usage, len(report.items), item=f"probes {adapter}"
             )
+            run.save_report(report)  # STATE
         run.finish_stage(cycle, "evaluate", notes=suites.notes)  # STATE
     else:
         run.finish_stage(cycle, "evaluate")  # STATE
