@@ -95,7 +95,9 @@ def save_report(connection: sqlite3.Connection, report: EvalReport) -> None:
     """Keep a report; one of the same cycle and adapter is replaced."""
     with transaction(connection):
         connection.execute(
-            "INSERT OR REPLACE INTO reports (cycle, adapter, body, created_at) VALUES (?, ?, ?, ?)",
+            "INSERT INTO reports (cycle, adapter, body, created_at) VALUES (?, ?, ?, ?) "
+            "ON CONFLICT (cycle, adapter) DO UPDATE SET body = excluded.body, "
+            "created_at = excluded.created_at",
             (report.cycle, report.adapter, dump_report(report), now()),
         )
 

@@ -26,8 +26,12 @@ def record_usage(connection: sqlite3.Connection, row: UsageRow) -> None:
     usage = row.usage
     with transaction(connection):
         connection.execute(
-            "INSERT OR REPLACE INTO usage (cycle, role, item, num_calls, num_prompt_tokens, "
-            "num_completion_tokens, seconds, flops) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO usage (cycle, role, item, num_calls, num_prompt_tokens, "
+            "num_completion_tokens, seconds, flops) VALUES (?, ?, ?, ?, ?, ?, ?, ?) "
+            "ON CONFLICT (cycle, role, item) DO UPDATE SET num_calls = excluded.num_calls, "
+            "num_prompt_tokens = excluded.num_prompt_tokens, "
+            "num_completion_tokens = excluded.num_completion_tokens, "
+            "seconds = excluded.seconds, flops = excluded.flops",
             (
                 row.cycle,
                 row.role,
