@@ -32,6 +32,11 @@ class SuiteScore:
 
 def score_suites(report: EvalReport) -> dict[str, SuiteScore]:
     """Suite -> score, in the order of the report; `truth` is also told apart by what was dreamt."""
+    return {name: _score(items) for name, items in group_items(report).items()}
+
+
+def group_items(report: EvalReport) -> dict[str, list[ItemResult]]:
+    """Suite -> its items, none empty, under the names and in the order of `score_suites`."""
     groups: dict[str, list[ItemResult]] = {}
     for item in report.items:
         groups.setdefault(item.suite, []).append(item)
@@ -39,7 +44,7 @@ def score_suites(report: EvalReport) -> dict[str, SuiteScore]:
         truth = groups["truth"]
         groups[DREAMT] = [item for item in truth if item.is_dreamt is True]
         groups[NOT_DREAMT] = [item for item in truth if item.is_dreamt is False]
-    return {name: _score(items) for name, items in groups.items() if items}
+    return {name: items for name, items in groups.items() if items}
 
 
 def mean_losses(report: EvalReport) -> dict[str, float]:
