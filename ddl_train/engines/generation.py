@@ -1,7 +1,9 @@
 """Generate: batches of like length, and a sequence that has ended leaves its batch.
 
 Most daydreams are a single NONE. `transformers`' own loop carries such a sequence along until the
-longest of its batch is done; here it is taken out of the cache, and the rest go on without it.
+longest of its batch is done; here it is taken out of the cache, and a batch of which less than
+half is left waits for the rest of other batches: a step costs nearly the same for five rows as for
+fifty.
 
 The random numbers of a sequence come from the seed and its place among the prompts, not from a
 state that others draw from: what it says does not depend on how prompts were batched.
@@ -13,13 +15,16 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch.nn.functional import pad
 
 from ddl_train.engines.batches import by_length, pad_left
 from ddl_train.engines.chat import ChatFormat
-from ddl_train.records import Sampling
+from ddl_train.records import FloatArray, Sampling
 
 COMPACT_AT = 0.8
 """A batch is made smaller once at most this share of it is still being written."""
+WAIT_AT = 0.5
+"""A batch waits for others once at most this share of a full one is still being written."""
 _LARGEST_UNIFORM = 1 - 2**-20
 
 
@@ -31,8 +36,34 @@ class Written:
     is_finished: bool = False
 
 
+@dataclass(slots=True)
+class Stream:
+    """Rows that are written together."""
+
+    places: list[int]
+    """Which prompt each row answers."""
+    ids: torch.Tensor
+    """[rows, n]: what the model reads next; the whole prompts at first."""
+    mask: torch.Tensor
+    """[rows, length of the cache + n]: 0 where a row is padded."""
+    cache: Any = None
+
+    def keep(self, live: Sequence[int]) -> None:
+        """Drop all rows but these."""
+        kept = torch.tensor(live, device=self.ids.device)
+        if self.cache is not None:
+            self.cache.reorder_cache(kept)
+        self.ids, self.mask = self.ids[kept], self.mask[kept]
+        self.places = [self.places[number] for number in live]
+
+    def follow(self, tokens: torch.Tensor) -> None:
+        """Read these next, one a row."""
+        self.ids = tokens[:, None]
+        self.mask = torch.cat([self.mask, self.mask.new_ones(len(tokens), 1)], dim=1)
+
+
 class Writer:
-    """Writes the answers of a call, batch by batch."""
+    """Writes the answers of a call."""
 
     def __init__(
         self,
@@ -42,77 +73,89 @@ class Writer:
         sampling: Sampling,
         eos: Sequence[int],
         device: torch.device,
+        can_join: bool,
     ) -> None:
+        """`can_join`: the keys and values of a row can be padded, as with full attention."""
         self._model = model
         self._chat = chat
         self._sampling = sampling
         self._eos = frozenset(eos)
         self._device = device
+        self._can_join = can_join
 
     def write(self, prompts: Sequence[list[int]], *, batch_size: int, seed: int) -> list[Written]:
         """Continue each prompt, in order."""
         written = [Written() for _ in prompts]
+        uniforms = [self._uniforms(seed, place) for place in range(len(prompts))]
+        few = int(WAIT_AT * batch_size) if self._can_join else 0
+        waiting: list[Stream] = []
         for batch in by_length([len(prompt) for prompt in prompts], batch_size):
-            chances = np.stack([self._chances(seed, place) for place in batch])
-            self._write_batch(
-                [prompts[place] for place in batch], [written[place] for place in batch], chances
-            )
+            padded = pad_left([prompts[n] for n in batch], self._chat.pad_token_id, self._device)
+            stream = Stream(batch, padded.input_ids, padded.attention_mask)
+            waiting += self._advance(stream, written, uniforms, until=few)
+            if sum(len(one.places) for one in waiting) > batch_size - few:
+                waiting = self._advance(join(waiting), written, uniforms, until=few)
+        if waiting:
+            self._advance(join(waiting), written, uniforms, until=0)
         return written
 
-    def _chances(self, seed: int, place: int) -> np.ndarray[Any, np.dtype[np.float64]]:
+    def _uniforms(self, seed: int, place: int) -> FloatArray:
         if self._sampling.temperature == 0:
-            return np.zeros(self._sampling.max_new_tokens)
+            return np.zeros(self._sampling.max_new_tokens, dtype=np.float32)
         draws = np.random.default_rng((seed, place)).random(self._sampling.max_new_tokens)
-        return draws.clip(max=_LARGEST_UNIFORM)
+        return draws.clip(max=_LARGEST_UNIFORM).astype(np.float32)
 
-    def _write_batch(
+    def _advance(
         self,
-        prompts: Sequence[list[int]],
-        written: list[Written],
-        chances: np.ndarray[Any, np.dtype[np.float64]],
-    ) -> None:
-        padded = pad_left(prompts, self._chat.pad_token_id, self._device)
-        ids, mask = padded.input_ids, padded.attention_mask
-        positions = (mask.cumsum(-1) - 1).clamp(min=0)
-        uniforms = torch.tensor(chances, dtype=torch.float32, device=self._device)
-        cache: Any = None
-        rows = list(range(len(prompts)))
-        """Which answer each row of the batch writes."""
-        for step in range(self._sampling.max_new_tokens):
+        stream: Stream,
+        written: Sequence[Written],
+        uniforms: Sequence[FloatArray],
+        *,
+        until: int,
+    ) -> list[Stream]:
+        """Write on until at most `until` rows are left; the stream, unless none is."""
+        while True:
+            positions = (stream.mask.cumsum(-1) - 1).clamp(min=0)[:, -stream.ids.shape[1] :]
             output = self._model(
-                input_ids=ids,
-                attention_mask=mask,
+                input_ids=stream.ids,
+                attention_mask=stream.mask,
                 position_ids=positions,
-                past_key_values=cache,
+                past_key_values=stream.cache,
                 use_cache=True,
                 logits_to_keep=1,
             )
-            cache = output.past_key_values
-            tokens = choose(output.logits[:, -1].float(), self._sampling, uniforms[rows, step])
-            live = self._append(rows, tokens.tolist(), written)
+            stream.cache = output.past_key_values
+            answers = [written[place] for place in stream.places]
+            chances = [
+                row[min(len(answer.ids), len(row) - 1)]
+                for answer, row in zip(answers, (uniforms[n] for n in stream.places), strict=True)
+            ]
+            logits = output.logits[:, -1].float()
+            chance = torch.tensor(np.array(chances), device=self._device)
+            tokens = choose(logits, self._sampling, chance)
+            live = self._append(answers, tokens.tolist())
             if not live:
-                return
-            if len(live) <= COMPACT_AT * len(rows):
-                kept = torch.tensor(live, device=self._device)
-                cache.reorder_cache(kept)
-                tokens, mask = tokens[kept], mask[kept]
-                rows = [rows[number] for number in live]
-            mask = torch.cat([mask, mask.new_ones(len(rows), 1)], dim=1)
-            positions = mask.sum(-1, keepdim=True) - 1
-            ids = tokens[:, None]
+                return []
+            stream.follow(tokens)
+            if len(live) <= max(until, COMPACT_AT * len(answers)):
+                stream.keep(live)
+            if len(live) <= until:
+                return [stream]
 
-    def _append(self, rows: list[int], tokens: list[int], written: list[Written]) -> list[int]:
+    def _append(self, answers: Sequence[Written], tokens: list[int]) -> list[int]:
         """Add a token to each answer that is still being written; the rows that go on."""
         live = []
-        for number, (row, token) in enumerate(zip(rows, tokens, strict=True)):
-            answer = written[row]
-            if answer.is_finished:
+        for row, (answer, token) in enumerate(zip(answers, tokens, strict=True)):
+            if self._is_over(answer):
                 continue
             answer.ids.append(token)
             answer.is_finished = token in self._eos or self._says_stop(answer.ids)
-            if not answer.is_finished:
-                live.append(number)
+            if not self._is_over(answer):
+                live.append(row)
         return live
+
+    def _is_over(self, answer: Written) -> bool:
+        return answer.is_finished or len(answer.ids) >= self._sampling.max_new_tokens
 
     def _says_stop(self, ids: list[int]) -> bool:
         """Whether an answer has come to start with the word that ends it."""
@@ -120,6 +163,25 @@ class Writer:
         if not word or len(ids) > 4 * len(word):
             return False
         return self._chat.decode(ids).startswith(word)
+
+
+def join(streams: Sequence[Stream]) -> Stream:
+    """One stream of the rows of all, padded on the left; the caches of the others are used up."""
+    if len(streams) == 1:
+        return streams[0]
+    width = max(stream.mask.shape[1] for stream in streams)
+    gaps = [width - stream.mask.shape[1] for stream in streams]
+    masks = [pad(stream.mask, (gap, 0)) for stream, gap in zip(streams, gaps, strict=True)]
+    cache = streams[0].cache
+    for number, layer in enumerate(cache.layers):
+        for name in ("keys", "values"):
+            parts = [getattr(stream.cache.layers[number], name) for stream in streams]
+            # [rows, heads, length, width of a head]
+            padded = [pad(part, (0, 0, gap, 0)) for part, gap in zip(parts, gaps, strict=True)]
+            setattr(layer, name, torch.cat(padded))
+    places = [place for stream in streams for place in stream.places]
+    ids = torch.cat([stream.ids for stream in streams])
+    return Stream(places, ids, torch.cat(masks), cache)
 
 
 def choose(logits: torch.Tensor, sampling: Sampling, uniforms: torch.Tensor) -> torch.Tensor:

@@ -49,7 +49,7 @@ class Scorer:
         self._device = device
         self._vocabulary = int(base.get_input_embeddings().num_embeddings)
         self._budget = LOGITS_BUDGET["cuda" if device.type == "cuda" else "cpu"]
-        self._can_share = can_share(base)
+        self.can_share = can_share(base)
 
     def log_probs(
         self, model: Any, queries: Sequence[Query]
@@ -65,7 +65,7 @@ class Scorer:
         """Families of like length together; longest first, so what does not fit fails at once."""
         widest = max((len(query.wanted) for query in queries), default=1)
         room = max(1, min(self._batch_size, self._budget // (widest * self._vocabulary)))
-        families = find_families(queries, room if self._can_share else 1)
+        families = find_families(queries, room if self.can_share else 1)
 
         def size(family: Family) -> tuple[bool, int, int]:
             return family.num_shared > 0, *_extent(family, queries)

@@ -120,7 +120,14 @@ class TransformersEngine:
         start = time.perf_counter()
         ids = [self._prompt_ids(prompt, room=sampling.max_new_tokens) for prompt in prompts]
         with torch.no_grad(), self.adapters.active(adapter) as model:
-            writer = Writer(model, self.chat, sampling=sampling, eos=self._eos, device=self.device)
+            writer = Writer(
+                model,
+                self.chat,
+                sampling=sampling,
+                eos=self._eos,
+                device=self.device,
+                can_join=self._scorer.can_share,
+            )
             written = writer.write(ids, batch_size=self.config.batch_size, seed=seed)
         completions = [
             Completion(

@@ -1,13 +1,14 @@
 """Generation: in order, repeatable, and each sequence ends on its own."""
 
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 import torch
 
 from ddl_train.config import ModelConfig
 from ddl_train.engines.batches import by_length, pad_left
-from ddl_train.engines.generation import choose
+from ddl_train.engines.generation import Writer, choose
 from ddl_train.engines.transformers_engine import TransformersEngine, load_engine
 from ddl_train.errors import ModelError
 from ddl_train.records import BASE, Completion, Sampling
@@ -38,11 +39,39 @@ def test_another_seed_gives_other_texts(engine: TransformersEngine) -> None:
 
 
 def test_what_is_sampled_does_not_depend_on_the_batch(tiny_dir: Path) -> None:
-    small, large = (
+    small, middle, large = (
         load_engine(ModelConfig(base=str(tiny_dir), device="cpu", batch_size=size))
-        for size in (1, 16)
+        for size in (1, 4, 16)
     )
-    assert texts(small, PROMPTS, HOT) == texts(large, PROMPTS, HOT)
+    alone = texts(small, PROMPTS, HOT)
+    assert texts(middle, PROMPTS, HOT) == alone
+    assert texts(large, PROMPTS, HOT) == alone
+
+
+def test_rows_that_are_left_of_several_batches_are_written_together(
+    engine: TransformersEngine,
+) -> None:
+    prompts = [engine.chat.prompt_ids(prompt) for prompt in PROMPTS]
+    num_tokens = len(engine.tokenizer)
+
+    def write(*, can_join: bool) -> tuple[list[list[int]], int]:
+        with patch.object(engine._base, "forward", wraps=engine._base.forward) as forward:
+            writer = Writer(
+                engine._base,
+                engine.chat,
+                sampling=HOT,
+                eos=range(0, num_tokens, 4),  # each token ends a sequence in one case of four
+                device=engine.device,
+                can_join=can_join,
+            )
+            with torch.no_grad():
+                written = writer.write(prompts, batch_size=4, seed=0)
+        return [answer.ids for answer in written], int(forward.call_count)
+
+    apart, num_passes_apart = write(can_join=False)
+    together, num_passes = write(can_join=True)
+    assert together == apart
+    assert num_passes < num_passes_apart
 
 
 def test_equal_prompts_are_sampled_apart(engine: TransformersEngine) -> None:
