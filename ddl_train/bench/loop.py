@@ -1,9 +1,10 @@
 """`ddl-train bench loop`: is the loop worth its machinery?
 
 One cycle of a config in a temporary run, and two races between the loop and the plainest thing that
-does the same work: one pair at a time through `generate`, then three generated scores for what it
-proposed. Both arms have the same model, prompts, caps and NONE stop, run in this process, turn by
-turn; the median of the rounds counts. Goals are for 2 CPU cores and the seedling.
+does the same work: one pair at a time through `model.generate` of transformers, then three
+generated scores for what it proposed. Both arms have the same model, prompts, caps and NONE stop,
+run in this process, turn by turn; the median of the rounds counts. Goals are for 2 CPU cores and
+the seedling.
 """
 
 import statistics
@@ -13,10 +14,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import torch
+from transformers import StoppingCriteriaList
+
 from ddl_train.config import Config
 from ddl_train.cycle import run_cycles
 from ddl_train.memory.store import Memory
-from ddl_train.records import BASE, ConceptPair, Engine, Progress, Proposal, Sampling
+from ddl_train.records import BASE, Completion, ConceptPair, Progress, Proposal
 from ddl_train.roles.generator import read_proposal
 from ddl_train.roles.prompts import PromptPack, load_pack
 from ddl_train.session import Session, open_session
@@ -41,13 +45,13 @@ class Figure:
 
 
 def bench_loop(
-    config: Config, *, num_pairs: int = 64, num_rounds: int = 5, progress: Progress
+    config: Config, *, num_pairs: int = 320, num_rounds: int = 5, progress: Progress
 ) -> list[Figure]:
     """Measure the three figures.
 
     Args:
         config: of a run whose sources can be read; nothing of it is kept.
-        num_pairs: raced over in each round.
+        num_pairs: raced over in each round, in batches of `wake.batch_size` where they are batched.
         num_rounds: of each race.
         progress: told of cycle and rounds.
     """
@@ -57,17 +61,18 @@ def bench_loop(
         with Run.create(config, pack_dir=pack_dir) as run, open_session(run) as session:
             overhead = _overhead(session, progress)
             pairs = _draw(session.memory, config, num_pairs)
+            plain = PlainGenerate(session)
             with progress.stage("race", 2 * num_rounds) as bar:
                 dreams = _race(
                     lambda: _dream_ours(session, pairs),
-                    lambda: _dream_plainly(session, pairs),
+                    lambda: _dream_plainly(plain, pairs),
                     num_rounds,
                     bar.advance,
                 )
                 ideas = [_as_idea(pair) for pair in pairs]
                 verdicts = _race(
                     lambda: session.critic.score(ideas),
-                    lambda: [_judge_plainly(session.engine, session.pack, idea) for idea in ideas],
+                    lambda: [_judge_plainly(plain, idea) for idea in ideas],
                     num_rounds,
                     bar.advance,
                 )
@@ -120,42 +125,81 @@ def _draw(memory: Memory, config: Config, num_pairs: int) -> list[ConceptPair]:
 
 
 def _dream_ours(session: Session, pairs: Sequence[ConceptPair]) -> None:
-    wake(
-        pairs,
-        generator=session.generator,
-        critic=session.critic,
-        embedder=session.embedder,
-        space=session.memory,
-        special_tokens=session.engine.special_tokens,
-        config=session.config.wake.model_copy(update={"explain": False}),
-        adapter=BASE,
-        seed=0,
-    )
+    config = session.config.wake.model_copy(update={"explain": False})
+    for start in range(0, len(pairs), config.batch_size):
+        wake(
+            pairs[start : start + config.batch_size],
+            generator=session.generator,
+            critic=session.critic,
+            embedder=session.embedder,
+            space=session.memory,
+            special_tokens=session.engine.special_tokens,
+            config=config,
+            adapter=BASE,
+            seed=start,
+        )
 
 
-def _dream_plainly(session: Session, pairs: Sequence[ConceptPair]) -> None:
-    config, pack = session.config.wake, session.pack
-    sampling = Sampling(
-        max_new_tokens=config.max_new_tokens,
-        temperature=config.temperature,
-        top_p=config.top_p,
-        min_p=config.min_p,
-        stop_after=pack.none,
-    )
+class PlainGenerate:
+    """One prompt at a time through `model.generate`, with the NONE stop as a stopping criterion."""
+
+    def __init__(self, session: Session) -> None:
+        self.pack: PromptPack = session.pack
+        self.wake = session.config.wake
+        self._engine = session.engine
+        with session.engine.lend_base() as model:
+            self._model: Any = model
+        torch.manual_seed(session.config.seed)
+
+    def write(self, prompt: str, *, max_new_tokens: int, temperature: float) -> Completion:
+        """Complete one prompt."""
+        chat, device = self._engine.chat, self._engine.device
+        ids = torch.tensor([chat.prompt_ids(prompt)], device=device)
+        size = ids.shape[1]
+
+        def says_none(so_far: torch.Tensor, scores: object, **_: object) -> torch.Tensor:
+            text = chat.decode(so_far[0, size:].tolist())
+            return torch.tensor([text.startswith(self.pack.none)], device=device)
+
+        sampling: dict[str, Any] = {"do_sample": temperature > 0}
+        if temperature > 0:
+            sampling |= {"temperature": temperature, "top_k": 0}
+            sampling |= {"top_p": self.wake.top_p, "min_p": self.wake.min_p}
+        with torch.no_grad():
+            written = self._model.generate(
+                ids,
+                attention_mask=torch.ones_like(ids),
+                max_new_tokens=max_new_tokens,
+                stopping_criteria=StoppingCriteriaList([says_none]),
+                eos_token_id=chat.eos_token_ids,
+                pad_token_id=chat.pad_token_id,
+                **sampling,
+            )[0, size:].tolist()
+        return Completion(
+            text=chat.decode(written),
+            num_prompt_tokens=size,
+            num_completion_tokens=len(written),
+            is_finished=len(written) < max_new_tokens,
+        )
+
+
+def _dream_plainly(plain: PlainGenerate, pairs: Sequence[ConceptPair]) -> None:
     for pair in pairs:
-        prompt = pack.render("propose", a=pair.a.text, b=pair.b.text)
-        completions, _ = session.engine.generate([prompt], sampling=sampling, adapter=BASE, seed=0)
-        proposal = read_proposal(pair, completions[0], pack, BASE)
+        completion = plain.write(
+            plain.pack.render("propose", a=pair.a.text, b=pair.b.text),
+            max_new_tokens=plain.wake.max_new_tokens,
+            temperature=plain.wake.temperature,
+        )
+        proposal = read_proposal(pair, completion, plain.pack, BASE)
         if proposal.conclusion:
-            _judge_plainly(session.engine, pack, proposal)
+            _judge_plainly(plain, proposal)
 
 
-def _judge_plainly(engine: Engine, pack: PromptPack, proposal: Proposal) -> list[str]:
+def _judge_plainly(plain: PlainGenerate, proposal: Proposal) -> list[str]:
     """Three scores, each written out by `generate`: a digit or two, and the end."""
-    pair = proposal.pair
-    scores = []
-    for axis in pack.axes:
-        prompt = pack.render(
+    pair, pack = proposal.pair, plain.pack
+    prompts = [
+        pack.render(
             "score",
             a=pair.a.text,
             b=pair.b.text,
@@ -163,11 +207,9 @@ def _judge_plainly(engine: Engine, pack: PromptPack, proposal: Proposal) -> list
             axes=list(pack.axes),
             axis=axis,
         )
-        completions, _ = engine.generate(
-            [prompt], sampling=Sampling(max_new_tokens=3), adapter=BASE, seed=0
-        )
-        scores.append(completions[0].text)
-    return scores
+        for axis in pack.axes
+    ]
+    return [plain.write(one, max_new_tokens=3, temperature=0).text for one in prompts]
 
 
 def _as_idea(pair: ConceptPair) -> Proposal:
