@@ -161,6 +161,8 @@ class Proposal:
     """Version that dreamt it, or `base`."""
     num_prompt_tokens: int
     num_completion_tokens: int
+    is_finished: bool = True
+    """False when it was cut off at `max_new_tokens`."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -299,6 +301,8 @@ class ItemResult:
     """Resampling unit: items of one insight or one document share it."""
     is_dreamt: bool | None = None
     """True when an admitted insight states what it asks about; None when not known."""
+    is_finished: bool | None = None
+    """True when a generated answer came to an end by itself; None for ranked ones."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -313,6 +317,8 @@ class EvalReport:
     missing: tuple[str, ...] = ()
     """Suites that were asked for and could not be measured, each with why."""
     usage: Usage = Usage()
+    figures: Mapping[str, float] = field(default_factory=dict)
+    """What is of all items of a suite and of none alone: `diversity/vendi_score` -> value."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -322,7 +328,8 @@ class Promotion:
     candidate: str
     promoted: bool
     reasons: tuple[str, ...]
-    """Every check in words, `ok: ...` or `refused: ...`, in the order they were made."""
+    """Every check in words, `ok: ...`, `warn: ...` or `refused: ...`, in the order they were
+    made."""
     numbers: Mapping[str, float] = field(default_factory=dict)
     """The figures behind the reasons."""
     decided_by: str = "gate"

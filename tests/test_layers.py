@@ -10,6 +10,7 @@ LAYERS = [
     {"bench", "report"},
     {"cycle"},
     {"session", "wake", "sleep", "evaluate", "promote", "distill", "publish"},
+    {"gate"},
     {"memory", "roles", "training", "probes"},
     {"engines", "storage"},
     {"config"},

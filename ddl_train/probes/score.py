@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from ddl_train.probes.text import normalise
 from ddl_train.records import (
+    Completion,
     Continuation,
     Engine,
     ItemResult,
@@ -88,7 +89,7 @@ def _score_batch(
     ]
     likelihoods, usage = engine.loglikelihood(continuations, adapter=adapter)
     open_ones = [number for number, one in enumerate(batch) if not one.probe.choices]
-    written: dict[int, str] = {}
+    written: dict[int, Completion] = {}
     if open_ones:
         completions, cost = engine.generate(
             [messages[number] for number in open_ones],
@@ -98,7 +99,7 @@ def _score_batch(
         )
         usage += cost
         written = {
-            number: completion.text
+            number: completion
             for number, completion in zip(open_ones, completions, strict=True)
         }
     results, place = [], 0
@@ -112,7 +113,7 @@ def _score_batch(
 def _result(
     asked: Asked,
     likelihoods: Sequence[Likelihood],
-    written: str | None,
+    written: Completion | None,
     dreamt: Mapping[str, bool],
 ) -> ItemResult:
     probe = asked.probe
@@ -125,8 +126,8 @@ def _result(
         is_correct, chance = margin > 0, num_right / len(means)
         answer: str | None = (*probe.answers, *probe.choices)[_best(means)]
     else:
-        margin, chance, answer = means[right], 0.0, written
-        is_correct = written is not None and normalise(written) in map(normalise, probe.answers)
+        margin, chance, answer = means[right], 0.0, written.text if written else None
+        is_correct = answer is not None and normalise(answer) in map(normalise, probe.answers)
     about = normalise(probe.about) if probe.about is not None else None
     return ItemResult(
         probe_id=probe.probe_id,
@@ -138,6 +139,7 @@ def _result(
         answer=answer,
         cluster=_cluster(probe, about),
         is_dreamt=dreamt.get(about) if about is not None else None,
+        is_finished=written.is_finished if written else None,
     )
 
 

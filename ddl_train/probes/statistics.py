@@ -12,9 +12,14 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import DegenerateDataWarning, bootstrap, norm
+from scipy.stats import DegenerateDataWarning, binomtest, bootstrap, norm
+from scipy.stats import t as student
 
 Floats = NDArray[np.float64]
+POWER = 0.8
+"""Chance of seeing an effect that is there, where a number of items is worked out."""
+TAIL = 100
+"""Resamples that should lie beyond a bound, so that the bound is not one draw of the dice."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -28,6 +33,8 @@ class Interval:
     """At the given confidence the true mean is below this."""
     num_items: int
     num_clusters: int
+    standard_error: float = 0.0
+    """Of the mean, over resampled clusters; 0 where all clusters agree."""
 
     @property
     def is_known(self) -> bool:
@@ -46,16 +53,56 @@ def paired_interval(
 
     `confidence` is of each bound by itself, so 0.95 gives the two ends of a 90 % interval. Where
     all clusters agree, that value is both bounds. NaN without items, or with one that is NaN.
+    At least `num_resamples` are drawn, and more where so few would say nothing about the tail.
     """
     values = np.asarray(differences, dtype=np.float64)
     sums, sizes = _by_cluster(values, clusters)
     num_items, num_clusters = len(values), len(sizes)
     if num_items == 0 or not np.isfinite(values).all():
-        low = high = mean = math.nan
+        low = high = mean = error = math.nan
     else:
         mean = float(values.mean())
-        low, high = _bounds(sums, sizes, mean, confidence, num_resamples, seed)
-    return Interval(mean=mean, low=low, high=high, num_items=num_items, num_clusters=num_clusters)
+        num_resamples = max(num_resamples, resamples_for(1 - confidence))
+        low, high, error = _bounds(sums, sizes, mean, confidence, num_resamples, seed)
+    return Interval(
+        mean=mean,
+        low=low,
+        high=high,
+        num_items=num_items,
+        num_clusters=num_clusters,
+        standard_error=error,
+    )
+
+
+def resamples_for(alpha: float) -> int:
+    """Resamples that leave `TAIL` of them beyond a bound of this alpha."""
+    return math.ceil(TAIL / alpha)
+
+
+def exact_gain_test(differences: Sequence[float], clusters: Sequence[str]) -> float:
+    """P-value of McNemar's exact test that more was gained than lost; 1.0 where nothing changed.
+
+    One-sided, over clusters: one that has more right answers than before against one that has
+    fewer. Where every item is its own cluster this is McNemar's test itself; over items of shared
+    clusters it would count one piece of evidence twice.
+    """
+    sums, _ = _by_cluster(np.asarray(differences, dtype=np.float64), clusters)
+    num_won, num_lost = int((sums > 0).sum()), int((sums < 0).sum())
+    if not num_won + num_lost:
+        return 1.0
+    return float(binomtest(num_won, num_won + num_lost, alternative="greater").pvalue)
+
+
+def prediction_bound(values: Sequence[float], *, confidence: float) -> float:
+    """What one more value of this kind stays below, at this confidence (Student's t).
+
+    NaN with fewer than two values: one alone does not say how much they differ.
+    """
+    found = np.asarray(values, dtype=np.float64)
+    if len(found) < 2:
+        return math.nan
+    spread = float(found.std(ddof=1)) * math.sqrt(1 + 1 / len(found))
+    return float(found.mean()) + float(student.ppf(confidence, len(found) - 1)) * spread
 
 
 def wilson(num_right: int, num_items: int, *, confidence: float = 0.95) -> tuple[float, float]:
@@ -70,12 +117,25 @@ def wilson(num_right: int, num_items: int, *, confidence: float = 0.95) -> tuple
     return max(0.0, (centre - spread) / scale), min(1.0, (centre + spread) / scale)
 
 
-def items_needed(interval: Interval, effect: float) -> int | None:
-    """About how many items would tell an effect of this size from none, at the same confidence."""
-    width = interval.high - interval.low
-    if not interval.is_known or width <= 0 or effect <= 0:
+def items_needed(interval: Interval, effect: float, *, alpha: float) -> int | None:
+    """About how many items would tell an effect of this size from none, one-sided, at `POWER`.
+
+    Supposes more items of the same kind, in clusters of the same size. None where nothing varied,
+    so that nothing is known about how much items differ.
+    """
+    error = interval.standard_error
+    if not interval.is_known or error <= 0 or effect <= 0:
         return None
-    return math.ceil(interval.num_items * (width / 2 / effect) ** 2)
+    z = float(norm.ppf(1 - alpha) + norm.ppf(POWER))
+    return math.ceil(interval.num_items * (z * error / effect) ** 2)
+
+
+def items_without_loss(share: float, *, alpha: float) -> int:
+    """Items that must all have stayed right to say that fewer than this share are lost.
+
+    The exact binomial bound for no loss at all ("rule of three" at 5 %).
+    """
+    return math.ceil(math.log(alpha) / math.log1p(-share))
 
 
 def _by_cluster(values: Floats, clusters: Sequence[str]) -> tuple[Floats, Floats]:
@@ -88,9 +148,10 @@ def _by_cluster(values: Floats, clusters: Sequence[str]) -> tuple[Floats, Floats
 
 def _bounds(
     sums: Floats, sizes: Floats, mean: float, confidence: float, num_resamples: int, seed: int
-) -> tuple[float, float]:
+) -> tuple[float, float, float]:
+    """Low and high bound, and the standard error."""
     if np.ptp(sums / sizes) == 0:
-        return mean, mean
+        return mean, mean, 0.0
     with warnings.catch_warnings():
         # its NaN bounds say the same, and the caller refuses them
         warnings.simplefilter("ignore", DegenerateDataWarning)
@@ -106,7 +167,8 @@ def _bounds(
             batch=max(1, 2_000_000 // len(sums)),
             rng=np.random.default_rng(seed),
         )
-    return float(result.confidence_interval.low), float(result.confidence_interval.high)
+    bounds = result.confidence_interval
+    return float(bounds.low), float(bounds.high), float(result.standard_error)
 
 
 def _ratio(sums: Floats, sizes: Floats, axis: int = -1) -> Any:

@@ -1,11 +1,21 @@
 """Intervals cover what they say, and say when there is nothing to be said."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from ddl_train.probes.statistics import Interval, items_needed, paired_interval, wilson
+from ddl_train.probes.statistics import (
+    Interval,
+    exact_gain_test,
+    items_needed,
+    items_without_loss,
+    paired_interval,
+    prediction_bound,
+    resamples_for,
+    wilson,
+)
 
 
 def interval(differences: list[float], clusters: list[str] | None = None) -> Interval:
@@ -68,7 +78,58 @@ def test_wilson_agrees_with_published_values() -> None:
 
 
 def test_four_times_the_items_see_half_the_effect() -> None:
-    found = Interval(mean=0.0, low=-0.1, high=0.1, num_items=100, num_clusters=100)
-    assert items_needed(found, 0.1) == 100
-    assert items_needed(found, 0.05) == 400
-    assert items_needed(found, 0.0) is None
+    found = Interval(
+        mean=0.0, low=-0.1, high=0.1, num_items=100, num_clusters=100, standard_error=0.05
+    )
+    # z 1.645 + 0.842 for 5 % and a power of 80 %: 100 * (2.486 * 0.05 / 0.1)^2
+    assert items_needed(found, 0.1, alpha=0.05) == 155
+    assert items_needed(found, 0.05, alpha=0.05) == 619
+    assert items_needed(found, 0.0, alpha=0.05) is None
+    assert items_needed(replace(found, standard_error=0.0), 0.1, alpha=0.05) is None
+
+
+def test_as_many_items_as_asked_for_do_see_the_effect_four_times_in_five() -> None:
+    rng = np.random.default_rng(3)
+    shares = {1.0: 0.25, -1.0: 0.15, 0.0: 0.6}
+    wanted = items_needed(
+        interval([value for value, share in shares.items() for _ in range(round(100 * share))]),
+        0.1,
+        alpha=0.05,
+    )
+    assert wanted is not None
+    seen = 0
+    for _ in range(200):
+        drawn = rng.choice([*shares], p=[*shares.values()], size=wanted)
+        seen += interval([float(value) for value in drawn]).low > 0
+    assert 0.7 < seen / 200 < 0.9
+
+
+def test_no_loss_among_twenty_nine_items_excludes_a_tenth() -> None:
+    assert items_without_loss(0.1, alpha=0.05) == 29
+    assert 0.9**29 < 0.05 < 0.9**28
+
+
+def test_the_exact_test_agrees_with_the_binomial() -> None:
+    # 8 won and 1 lost: (C(9,8) + C(9,9)) / 2^9
+    values = [1.0] * 8 + [-1.0] + [0.0] * 20
+    names = [str(number) for number in range(len(values))]
+    assert exact_gain_test(values, names) == pytest.approx(10 / 512)
+    assert exact_gain_test([0.0] * 20, names[:20]) == 1.0
+    # the same items asked in ten wordings are the same evidence
+    assert exact_gain_test(values * 10, names * 10) == pytest.approx(10 / 512)
+
+
+def test_a_small_alpha_gets_the_resamples_it_takes() -> None:
+    assert resamples_for(0.05) == 2000
+    assert resamples_for(0.0025) == 40000
+
+
+def test_one_more_value_stays_below_the_prediction_bound_as_often_as_it_says() -> None:
+    rng = np.random.default_rng(8)
+    drawn = rng.normal(size=(2000, 6))
+    stayed = sum(
+        row[5] < prediction_bound([float(value) for value in row[:5]], confidence=0.95)
+        for row in drawn
+    )
+    assert 0.935 < stayed / 2000 < 0.965
+    assert math.isnan(prediction_bound([0.1], confidence=0.95))

@@ -1,0 +1,1 @@
+"""The rules of the promotion gate, each pure. `promote.py` puts them together."""

@@ -1,0 +1,96 @@
+"""The target: more right answers than the adapter in use, beyond what a null night brings.
+
+Three things must hold: enough items; a lower confidence bound of the paired difference above the
+noise floor; and McNemar's exact test at the same alpha, which keeps its word where a bootstrap of a
+dozen clusters does not.
+"""
+
+from collections.abc import Sequence
+
+from ddl_train.config import PromoteConfig
+from ddl_train.gate.checks import Check, State, gained, interval_of, mean, size_of, suite_of
+from ddl_train.probes.statistics import exact_gain_test, items_needed
+from ddl_train.records import EvalReport, ItemResult, Promotion
+
+
+def spend_alpha(
+    history: Sequence[Promotion], num_nights: int, config: PromoteConfig
+) -> tuple[float, Check]:
+    """Chance at which tonight may be promoted though it gained nothing, and what it adds up to.
+
+    `1 - confidence` is spent evenly over the planned nights. Nights beyond the plan get what an
+    even share of them all would have been; the sum then exceeds what was meant, and a warning says
+    so.
+    """
+    decided = [one for one in history if one.decided_by == "gate"]
+    planned = max(num_nights, len(decided) + 1)
+    total = 1 - config.confidence
+    alpha = total / planned
+    spent = alpha + sum(one.numbers.get("alpha", 0.0) for one in decided)
+    is_over = spent > total * (1 + 1e-9)
+    sentence = (
+        f"a night that gained nothing passes in {100 * alpha:.3g} % of cases, one of {planned} "
+        f"planned; {100 * spent:.3g} % of {100 * total:.3g} % are spent so far"
+    )
+    return alpha, Check(
+        rule="alpha",
+        state="warn" if is_over else "ok",
+        sentence=sentence,
+        numbers={
+            "num_earlier_decisions": float(len(history)),
+            "alpha": alpha,
+            "alpha_spent": spent,
+        },
+    )
+
+
+def check_gain(
+    suite: str, candidate: EvalReport, current: EvalReport, alpha: float, config: PromoteConfig
+) -> list[Check]:
+    """One check, and a warning with the number of items it would take when too few could tell."""
+    after, before = _counted(candidate, suite), _counted(current, suite)
+    if len(after) < config.min_items:
+        of_what = "items" if suite == "uptake" else "items about what was dreamt"
+        sentence = f"{suite} has {len(after)} {of_what}; at least {config.min_items} are needed"
+        numbers = {f"{suite}_items": float(len(after))}
+        return [Check(rule=suite, state="refused", sentence=sentence, numbers=numbers)]
+    differences, clusters = gained(after, before)
+    interval = interval_of(differences, clusters, alpha, config)
+    p_value = exact_gain_test(differences, clusters)
+    floor = config.min_gain or 0.0
+    is_shown = interval.is_known and interval.low > floor and p_value <= alpha
+    verb = "rose" if interval.mean >= 0 else "fell"
+    shares = [mean([float(item.is_correct) for item in items]) for items in (before, after)]
+    sentence = (
+        f"{suite} {verb} by {abs(interval.mean):.3f} over the current adapter, from {shares[0]:.3f} "
+        f"to {shares[1]:.3f} ({size_of(interval)}), and by {interval.low:+.3f} at least, at "
+        f"{100 * (1 - alpha):.4g} % confidence; exact p {p_value:.2g}; a null night may bring "
+        + ("0, which was not measured" if config.min_gain is None else f"{floor:.3f}")
+    )
+    numbers = {
+        f"{suite}_gain": interval.mean,
+        f"{suite}_gain_low": interval.low,
+        f"{suite}_gain_high": interval.high,
+        f"{suite}_p": p_value,
+        f"{suite}_items": float(interval.num_items),
+        f"{suite}_candidate": shares[1],
+        f"{suite}_current": shares[0],
+        f"{suite}_margin_gain": mean([item.margin for item in after])
+        - mean([item.margin for item in before]),
+    }
+    state: State = "ok" if is_shown else "refused"
+    checks = [Check(rule=suite, state=state, sentence=sentence, numbers=numbers)]
+    needed = items_needed(interval, config.effect, alpha=alpha)
+    if not is_shown and needed and needed > interval.num_items:
+        sentence = (
+            f"{suite} has {interval.num_items} items; about {needed} would show a gain of "
+            f"{floor + config.effect:g} four times in five"
+        )
+        checks.append(Check(rule=suite, state="warn", sentence=sentence))
+    return checks
+
+
+def _counted(report: EvalReport, suite: str) -> list[ItemResult]:
+    """A night cannot be blamed for what was never dreamt."""
+    items = suite_of(report, suite)
+    return items if suite == "uptake" else [one for one in items if one.is_dreamt is not False]
