@@ -9,7 +9,7 @@ LAYERS = [
     {"cli"},
     {"bench", "report"},
     {"cycle"},
-    {"session", "wake", "sleep", "evaluate", "promote", "distill", "publish"},
+    {"session", "wake", "sleep", "evaluate", "examine", "promote", "distill", "publish"},
     {"gate"},
     {"memory", "roles", "training", "probes"},
     {"engines", "storage"},
@@ -27,7 +27,7 @@ ADDRESSES = {
     "yaml": {"config", "roles", "world", "bench", "storage"},
     "semchunk": {"memory"},
     "scipy": {"probes", "bench"},
-    "jinja2": {"roles", "engines"},  # templates of prompts, and errors of chat templates
+    "jinja2": {"roles", "engines", "report"},  # prompts, errors of chat templates, the HTML report
     "matplotlib": {"report", "bench"},
 }
 

@@ -72,4 +72,5 @@ def read_proposal(
         adapter=adapter,
         num_prompt_tokens=completion.num_prompt_tokens,
         num_completion_tokens=completion.num_completion_tokens,
+        is_finished=completion.is_finished,
     )

@@ -93,6 +93,10 @@ def overlap(text: str, source: str) -> float:
     return sum(gram in theirs for gram in grams) / len(grams) if grams else 0.0
 
 
+def _unfinished(proposal: Proposal, config: GuardConfig) -> str | None:
+    return None if proposal.is_finished else "unfinished: cut off at wake.max_new_tokens"
+
+
 def _control(proposal: Proposal, config: GuardConfig) -> str | None:
     for character in unicodedata.normalize("NFKC", proposal.text):
         kind = unicodedata.category(character)
@@ -176,4 +180,4 @@ def _touch(proposal: Proposal, config: GuardConfig, common: frozenset[str]) -> s
     return None
 
 
-_RULES: tuple[Rule, ...] = (_control, _length, _noise, _appeal, _repetition, _copied)
+_RULES: tuple[Rule, ...] = (_unfinished, _control, _length, _noise, _appeal, _repetition, _copied)

@@ -124,6 +124,7 @@ def load_report(body: str) -> EvalReport:
         losses={name: tuple(losses) for name, losses in values["losses"].items()},
         missing=tuple(values["missing"]),
         usage=Usage(**values["usage"]),
+        figures=values.get("figures", {}),
     )
 
 

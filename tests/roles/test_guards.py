@@ -1,6 +1,7 @@
 """Guards: sound ideas pass in any script, worthless ones are named."""
 
 import base64
+from dataclasses import replace
 
 import pytest
 
@@ -211,6 +212,15 @@ def test_words_that_all_concepts_share_touch_nothing(concept: str, said: str | N
         common=frozenset({"high", "causes", "lowers"}),
     )
     assert reason == said
+
+
+def test_what_was_cut_off_is_refused_however_good_it_sounds() -> None:
+    whole = a_proposal(SOUND[0][1], pair=TERSE)
+    cut = replace(whole, is_finished=False)
+    assert guards.check(whole, CONFIG, special_tokens=SPECIAL) is None
+    reason = guards.check(cut, CONFIG, special_tokens=SPECIAL)
+    assert reason is not None
+    assert reason.startswith("unfinished: ")
 
 
 def test_disabled_guards_still_refuse_what_is_no_idea() -> None:
