@@ -1,13 +1,13 @@
 """`ddl-train`: reads its arguments first and imports torch after, so that `--help` answers at once.
 
 The groups: `runs` (run, init, ingest), `stages` (wake, sleep, eval), `decisions` (promote, rollback,
-forget), `views` (status, insights, ask), `upkeep` (export, fsck, config-schema), `world`, `bench`.
+forget), `views` (status, insights, ask), `report`, `upkeep` (export, fsck, config-schema), `world`, `bench`.
 """
 
 import typer
 
 from ddl_train import __version__
-from ddl_train.cli import bench, decisions, environment, runs, stages, upkeep, views, world
+from ddl_train.cli import bench, decisions, environment, report, runs, stages, upkeep, views, world
 from ddl_train.cli.boundary import Boundary
 
 app = typer.Typer(
@@ -36,6 +36,7 @@ app.command("forget", rich_help_panel=DECIDE)(decisions.forget)
 app.command("status", rich_help_panel=LOOK)(views.status)
 app.command("insights", rich_help_panel=LOOK)(views.insights)
 app.command("ask", rich_help_panel=LOOK)(views.ask)
+app.command("report", rich_help_panel=LOOK)(report.report)
 app.command("export", rich_help_panel=KEEP)(upkeep.export)
 app.command("fsck", rich_help_panel=KEEP)(upkeep.fsck)
 app.command("config-schema", rich_help_panel=KEEP)(upkeep.config_schema)

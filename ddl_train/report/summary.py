@@ -59,8 +59,8 @@ class Summary:
     num_forgotten: int
 
 
-def summarize(run: Run) -> Summary:
-    """Read the end of a run."""
+def summarize(run: Run, *, num_examples: int = NUM_EXAMPLES) -> Summary:
+    """Read the end of a run, with so many examples at most of what it learned and forgot."""
     before, after = _last_pair(run)
     learned: list[ItemResult] = []
     forgotten: list[ItemResult] = []
@@ -81,7 +81,7 @@ def summarize(run: Run) -> Summary:
                 before=old[item.suite, item.probe_id].answer or "",
                 after=item.answer or "",
             )
-            for item in _spread(known)[:NUM_EXAMPLES]
+            for item in _spread(known)[:num_examples]
         )
 
     return Summary(

@@ -1,0 +1,250 @@
+"""What a run measured, cycle by cycle: suites and token losses with intervals, dreams, diversity.
+
+Everything is read from stored reports and verdicts. A curve holds a point only where something was
+measured: a gap is a gap, never a zero.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from random import Random
+
+from ddl_train.probes.statistics import paired_interval, wilson
+from ddl_train.records import BASE, ItemResult, JsonObject, Verdict
+from ddl_train.report.suites import DREAMT, NOT_DREAMT, group_items
+from ddl_train.report.summary import SUITES
+from ddl_train.roles.texts import ngrams, units
+from ddl_train.storage.run import Run
+
+CONFIDENCE = 0.95
+"""Two-sided, of every interval here."""
+NUM_RESAMPLES = 2000
+MIN_IDEAS = 20
+"""Fewer ideas in a cycle say nothing about their diversity."""
+OPENING_UNITS = 3
+"""Words (characters, in scripts without spaces) that count as an idea's opening."""
+LESS_IS_BETTER = ("false_memory",)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Point:
+    """One suite or text set under one adapter in one cycle."""
+
+    cycle: int
+    n: int
+    """Items asked, or texts read."""
+    value: float
+    """Share right, 0 to 1; for losses the mean token loss in nats."""
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Curve:
+    """One suite or text set over the cycles: each night's candidate, and the untouched base."""
+
+    name: str
+    """Of the suite; for losses of the text set."""
+    title: str
+    unit: str
+    """`share`, `nats`, or `number` for a figure of a whole suite, which has no interval."""
+    candidate: tuple[Point, ...]
+    base: tuple[Point, ...]
+    chance: float | None
+    """Share right by guessing, in the last cycle; None where nothing can be guessed."""
+    margins: tuple[tuple[int, float], ...] = ()
+    """(cycle, mean log-likelihood of right over wrong answers) of each candidate, nats a token."""
+    is_less_better: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Diversity:
+    """How different the ideas of one cycle are, on as many ideas in every cycle."""
+
+    cycle: int
+    n: int
+    """Ideas counted: a fixed sample of those there were."""
+    distinct_1: float
+    """Different words over all words (Li et al. 2016); characters in scripts without spaces."""
+    distinct_2: float
+    """Different pairs of neighbouring words over all such pairs."""
+    opening: str
+    """The commonest opening, as it was written in one of the ideas."""
+    opening_share: float
+
+
+def suite_curves(run: Run, cycles: Sequence[JsonObject]) -> list[Curve]:
+    """Accuracy of every suite over the cycles, suites for people first.
+
+    Args:
+        run: open for reading.
+        cycles: of `read_status`.
+    """
+    found: dict[str, dict[str, list[Point]]] = {}
+    chances: dict[str, float] = {}
+    margins: dict[str, list[tuple[int, float]]] = {}
+    for cycle in cycles:
+        number, candidate = cycle["cycle"], cycle["candidate"]
+        for report in run.reports(number):
+            if report.adapter not in (candidate, BASE):
+                continue
+            for suite, items in group_items(report).items():
+                role = "base" if report.adapter == BASE else "candidate"
+                points = found.setdefault(suite, {"base": [], "candidate": []})
+                points[role].append(_share(number, items))
+                chances[suite] = sum(item.chance for item in items) / len(items)
+                if role == "candidate":
+                    margin = sum(item.margin for item in items) / len(items)
+                    margins.setdefault(suite, []).append((number, margin))
+    if DREAMT in found or NOT_DREAMT in found:
+        found.pop("truth", None)
+    return [
+        Curve(
+            name=suite,
+            title=suite_title(suite),
+            unit="share",
+            candidate=tuple(found[suite]["candidate"]),
+            base=tuple(found[suite]["base"]),
+            chance=chances[suite] or None,
+            margins=tuple(pair for pair in margins.get(suite, ()) if math.isfinite(pair[1])),
+            is_less_better=suite in LESS_IS_BETTER,
+        )
+        for suite in [*(name for name in SUITES if name in found), *(found.keys() - SUITES.keys())]
+    ]
+
+
+def loss_curves(run: Run, cycles: Sequence[JsonObject]) -> list[Curve]:
+    """Mean token loss of every set of retention texts over the cycles."""
+    found: dict[str, dict[str, list[Point]]] = {}
+    for cycle in cycles:
+        for report in run.reports(cycle["cycle"]):
+            if report.adapter not in (cycle["candidate"], BASE):
+                continue
+            role = "base" if report.adapter == BASE else "candidate"
+            for name, losses in report.losses.items():
+                if losses and all(map(math.isfinite, losses)):
+                    points = found.setdefault(name, {"base": [], "candidate": []})
+                    points[role].append(_loss(cycle["cycle"], losses))
+    return [
+        Curve(
+            name=name,
+            title=f"token loss, {name}",
+            unit="nats",
+            candidate=tuple(points["candidate"]),
+            base=tuple(points["base"]),
+            chance=None,
+            is_less_better=True,
+        )
+        for name, points in found.items()
+    ]
+
+
+def figure_curves(run: Run, cycles: Sequence[JsonObject]) -> list[Curve]:
+    """Figures of whole suites (`diversity/vendi_score`) over the cycles."""
+    found: dict[str, dict[str, list[Point]]] = {}
+    for cycle in cycles:
+        number = cycle["cycle"]
+        for report in run.reports(number):
+            if report.adapter not in (cycle["candidate"], BASE):
+                continue
+            role = "base" if report.adapter == BASE else "candidate"
+            for name, value in report.figures.items():
+                if math.isfinite(value):
+                    points = found.setdefault(name, {"base": [], "candidate": []})
+                    points[role].append(
+                        Point(cycle=number, n=1, value=value, low=value, high=value)
+                    )
+    return [
+        Curve(
+            name=name,
+            title=name.replace("_", " ").replace("/", ": "),
+            unit="number",
+            candidate=tuple(points["candidate"]),
+            base=tuple(points["base"]),
+            chance=None,
+        )
+        for name, points in found.items()
+    ]
+
+
+def suite_title(suite: str) -> str:
+    """A suite's name for people."""
+    return SUITES.get(suite, suite.replace("_", " ")).removesuffix(" (less is better)")
+
+
+def diversity(verdicts: Mapping[int, Sequence[Verdict]]) -> list[Diversity]:
+    """Diversity of the ideas of each cycle, before any of them was refused.
+
+    Shares of distinct words fall with the number of words, so each cycle is counted on the same
+    number of ideas: as many as the poorest cycle had. Cycles with fewer than `MIN_IDEAS` are left
+    out.
+
+    Args:
+        verdicts: cycle -> every verdict of it.
+    """
+    ideas = {
+        cycle: [one.proposal.text for one in given if not one.proposal.is_none]
+        for cycle, given in verdicts.items()
+    }
+    ideas = {cycle: texts for cycle, texts in ideas.items() if len(texts) >= MIN_IDEAS}
+    n = min(map(len, ideas.values()), default=0)
+    return [_diversity(cycle, Random(cycle).sample(texts, n)) for cycle, texts in ideas.items()]
+
+
+def _diversity(cycle: int, texts: Sequence[str]) -> Diversity:
+    split = [units(text) for text in texts]
+    openings = [tuple(words[:OPENING_UNITS]) for words in split]
+    commonest, times = Counter(openings).most_common(1)[0]
+    example = texts[openings.index(commonest)]
+    return Diversity(
+        cycle=cycle,
+        n=len(texts),
+        distinct_1=_distinct(split, 1),
+        distinct_2=_distinct(split, 2),
+        opening=_beginning(example, len("".join(commonest))),
+        opening_share=times / len(texts),
+    )
+
+
+def _distinct(split: Sequence[Sequence[str]], n: int) -> float:
+    grams = [gram for words in split for gram in ngrams(words, n)]
+    return len(set(grams)) / len(grams) if grams else math.nan
+
+
+def _beginning(text: str, num_letters: int) -> str:
+    """The first of a text that holds so many letters and digits."""
+    seen = 0
+    for place, letter in enumerate(text, start=1):
+        seen += letter.isalnum()
+        if seen >= num_letters:
+            return text[:place]
+    return text
+
+
+def _share(cycle: int, items: Sequence[ItemResult]) -> Point:
+    """Share right, with an interval resampled by cluster.
+
+    Where resampling knows no spread (all right, all wrong, one cluster), Wilson's interval over
+    the clusters.
+    """
+    hits = [float(item.is_correct) for item in items]
+    clusters = [item.cluster or item.probe_id for item in items]
+    found = paired_interval(
+        hits, clusters, confidence=0.5 + CONFIDENCE / 2, num_resamples=NUM_RESAMPLES
+    )
+    low, high = found.low, found.high
+    if not found.is_known or low == high:
+        num_clusters = len(set(clusters))
+        low, high = wilson(round(found.mean * num_clusters), num_clusters, confidence=CONFIDENCE)
+    return Point(cycle=cycle, n=len(items), value=found.mean, low=low, high=high)
+
+
+def _loss(cycle: int, losses: Sequence[float]) -> Point:
+    found = paired_interval(
+        losses,
+        [str(number) for number in range(len(losses))],
+        confidence=0.5 + CONFIDENCE / 2,
+        num_resamples=NUM_RESAMPLES,
+    )
+    return Point(cycle=cycle, n=len(losses), value=found.mean, low=found.low, high=found.high)
