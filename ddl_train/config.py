@@ -229,6 +229,29 @@ class EvaluateConfig(StageConfig):
     max_items: int = Field(1000, gt=0)
     """Cap on each suite; a seeded sample beyond."""
     max_new_tokens: int = Field(48, gt=0)
+    """Of generated answers; a right answer that is longer gets the room it needs."""
+    num_dream_pairs: int | None = Field(24, ge=10)
+    """Pairs, never dreamt on, that every adapter dreams on for `diversity` and `wake`. None does
+    not ask."""
+    num_context: int | None = Field(24, gt=0)
+    """Uptake questions asked again with the insight in the prompt, and with what memory holds
+    nearest, for `context`. None does not ask."""
+    num_retrieved: int = Field(3, gt=0)
+    """Concepts of memory that a question of `context` is given."""
+    iteration: int | None = Field(None, gt=0)
+    """Puzzles of each kind and step of difficulty for `iteration` (word grids, cellular automata,
+    Life). None does not ask: they say much about the base and little about a night."""
+    canaries_per_kind: int | None = Field(4, gt=0)
+    """Proposals of each kind that the critic must refuse, before every night. None does not
+    examine it; nor is it examined with `wake.guards` switched off."""
+    num_good_ideas: int = Field(20, gt=0)
+    """Admitted insights that the critic must still keep."""
+    max_false_accepts: Share | None = 0.05
+    """Largest share of canaries let in, guards on; beyond, the night does not start."""
+    min_good_kept: Share | None = 0.8
+    """Smallest share of good ideas kept; below, the night does not start."""
+    min_trials: int = Field(20, gt=0)
+    """Canaries, or good ideas, from which on these two bind."""
 
 
 class Bounds(StageConfig):

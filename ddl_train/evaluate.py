@@ -8,18 +8,68 @@ the same items in the same order, so that the gate can pair them. Suites:
     retention     the user's questions, and token loss on held-out documents and text files
     skill         what the base can do in context
     false_memory  falsehoods; `is_correct` means that the falsehood is believed
+    context       some uptake questions again, with the insight or with what memory holds nearest
+    iteration     puzzles whose answers follow step by step
+    wake          the same pairs dreamt on by every adapter: is the proposal admitted?
+    diversity     are these proposals all different?
 
-A suite that was asked for and has nothing to ask is named in `missing`; the gate refuses then.
+One adapter answers everything in one go, so that it is swapped in once; the critic's opinion of
+what it dreamt comes last, from the base. A suite that was asked for and has nothing to ask is named in `missing`; the gate refuses then.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import Protocol
 
-from ddl_train.config import EvaluateConfig
+import numpy as np
+
+from ddl_train.config import EvaluateConfig, WakeConfig
+from ddl_train.probes.dreams import SUITES as DREAM_SUITES
+from ddl_train.probes.dreams import dream_ids, dream_items, is_idea
 from ddl_train.probes.score import score_probes
 from ddl_train.probes.suites import Suites
 from ddl_train.probes.text import normalise
-from ddl_train.records import Engine, EvalReport, ItemResult, Probe, Prompts, Usage
+from ddl_train.records import (
+    Critic,
+    Embedder,
+    Engine,
+    EvalReport,
+    FloatArray,
+    Generator,
+    ItemResult,
+    Probe,
+    Prompts,
+    Proposal,
+    Usage,
+    Verdict,
+)
+from ddl_train.roles import guards
+from ddl_train.roles.admission import admit
+
+NEAR_DUPLICATE = 0.98
+"""Cosine from which two conclusions say the same, where the guards have no limit."""
+
+
+class Space(Protocol):
+    """Where memory compares vectors."""
+
+    def centre(self, vectors: FloatArray) -> FloatArray:
+        """An embedder's vectors as unit vectors of this space."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Dreamer:
+    """What it takes to dream on the pairs of `wake` and `diversity`."""
+
+    generator: Generator
+    critic: Critic
+    embedder: Embedder
+    space: Space
+    special_tokens: Sequence[str]
+    config: WakeConfig
+    seed: int
+    """The same for every adapter and in every cycle."""
 
 
 def evaluate(
@@ -30,6 +80,7 @@ def evaluate(
     cycle: int,
     prompts: Prompts,
     config: EvaluateConfig,
+    dreamer: Dreamer | None = None,
     known: EvalReport | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> EvalReport:
@@ -42,6 +93,7 @@ def evaluate(
         cycle: written into the report.
         prompts: the run's prompt pack.
         config: how long generated answers may be.
+        dreamer: dreams on `suites.pairs`; without one they are left out.
         known: an earlier report of this very adapter: its results are taken over for probes that
             are the same to the letter. Texts are measured again.
         progress: told "n more of `suites.num_items` done".
@@ -68,17 +120,68 @@ def evaluate(
         usage += cost
         if progress:
             progress(len(texts))
+    dreamt: list[ItemResult] = []
+    figures: Mapping[str, float] = {}
+    if dreamer and suites.pairs:
+        dreamt, figures, cost = _dream(dreamer, adapter, suites, known)
+        usage += cost
+        if progress:
+            progress(len(suites.pairs))
     return EvalReport(
         adapter=adapter,
         cycle=cycle,
-        items=tuple(
-            _now_dreamt(results[one.suite, one.probe.probe_id], one.probe, suites.dreamt)
-            for one in suites.asked
+        items=(
+            *(
+                _now_dreamt(results[one.suite, one.probe.probe_id], one.probe, suites.dreamt)
+                for one in suites.asked
+            ),
+            *dreamt,
         ),
         losses=losses,
         missing=suites.missing,
         usage=usage,
+        figures=figures,
     )
+
+
+def _dream(
+    dreamer: Dreamer, adapter: str, suites: Suites, known: EvalReport | None
+) -> tuple[list[ItemResult], Mapping[str, float], Usage]:
+    """Items and figures of one adapter; taken over whole where it dreamt on the very same pairs."""
+    ids = dream_ids(suites.pairs, dreamer.config, dreamer.seed)
+    if known:
+        old = [item for item in known.items if item.suite in DREAM_SUITES]
+        if [item.probe_id for item in old] == [*ids, *ids]:
+            return old, known.figures, Usage()
+    proposals, usage = dreamer.generator.propose(suites.pairs, adapter=adapter, seed=dreamer.seed)
+    verdicts, scoring = _judge(dreamer, proposals)
+    conclusions = [one.proposal.conclusion for one in verdicts if is_idea(one)]
+    vectors, embedding = np.zeros((0, 1), dtype=np.float32), Usage()
+    if conclusions:
+        vectors, embedding = dreamer.embedder.embed(conclusions)
+        vectors = dreamer.space.centre(vectors)
+    limit = dreamer.config.guards.max_cosine or NEAR_DUPLICATE
+    items, figures = dream_items(ids, verdicts, vectors, max_cosine=limit)
+    return items, figures, usage + scoring + embedding
+
+
+def _judge(dreamer: Dreamer, proposals: Sequence[Proposal]) -> tuple[list[Verdict], Usage]:
+    """As in wake, but for comparison with memory, which grows between cycles."""
+    reasons = [
+        guards.check(one, dreamer.config.guards, special_tokens=dreamer.special_tokens)
+        for one in proposals
+    ]
+    alive = [number for number, reason in enumerate(reasons) if reason is None]
+    scores, usage = dreamer.critic.score([proposals[number] for number in alive])
+    given = dict(zip(alive, scores, strict=True))
+    verdicts = []
+    for number, proposal in enumerate(proposals):
+        found = given.get(number)
+        reason = reasons[number]
+        if reason is None:
+            reason = admit(found, dreamer.config) if found else "unscored: it could not be read"
+        verdicts.append(Verdict(proposal=proposal, scores=found, rejected_because=reason))
+    return verdicts, usage
 
 
 def _losses(engine: Engine, texts: Sequence[str], adapter: str) -> tuple[tuple[float, ...], Usage]:

@@ -15,6 +15,7 @@ NO_THRESHOLDS = (
     "wake.min_utility=null",
     "wake.min_support=null",
     "wake.max_disagreement=null",
+    "evaluate.canaries_per_kind=null",
 )
 ATTENTION = "[q_proj,k_proj,v_proj,o_proj]"
 MLP = "[gate_proj,up_proj,down_proj]"
@@ -50,7 +51,12 @@ ARMS: tuple[Arm, ...] = (
     _lora("bare", "bare statements instead of questions both ways", "kinds=[restate]"),
     Arm(name="no_sleep", why="dreams only; insights in context", can_sleep=False),
     Arm(name="placebo", why="trained on shuffled answers", is_placebo=True),
-    Arm(name="oracle_critic", why="the truth as critic", critic="oracle"),
+    Arm(
+        name="oracle_critic",
+        why="the truth as critic",
+        critic="oracle",
+        overrides=("evaluate.canaries_per_kind=null",),  # it does not look at how one reasons
+    ),
     Arm(name="no_critic", why="everything that parses is admitted", overrides=NO_THRESHOLDS),
     Arm(name="no_support", why="scores only, no likelihood", overrides=("wake.min_support=null",)),
     Arm(name="no_feedback", why="no insight is dreamt upon", has_feedback=False),

@@ -132,6 +132,11 @@ def read_rejected_pairs(
     return [(concepts[row["a_id"]], concepts[row["b_id"]]) for row in chosen]
 
 
+def read_dreamt_pairs(connection: sqlite3.Connection) -> set[int]:
+    """Numbers of all pairs that were ever drawn."""
+    return {row[0] for row in connection.execute("SELECT DISTINCT pair_number FROM pairs")}
+
+
 def read_pairs(
     connection: sqlite3.Connection, *, cycle: int, batch_index: int
 ) -> list[tuple[int, str, ConceptPair]]:

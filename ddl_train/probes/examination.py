@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from scipy.stats import binomtest, mannwhitneyu
 
+from ddl_train.config import EvaluateConfig
 from ddl_train.probes.canaries import GOOD, Canary
 from ddl_train.records import AXES, JsonObject, Scores
 
@@ -132,14 +133,22 @@ class Examination:
             )
         return None
 
+    def failure_under(self, config: EvaluateConfig) -> str | None:
+        """`failure` within the bounds of a config."""
+        return self.failure(
+            max_false_accepts=config.max_false_accepts,
+            min_good_kept=config.min_good_kept,
+            min_trials=config.min_trials,
+        )
+
     def as_json(self) -> JsonObject:
         """The figures, without the texts."""
         return {
             "kinds": {kind.name: _kind_json(kind) for kind in self.kinds()},
             "all": _kind_json(self.all_attacks()),
             "good": _kind_json(self.kept()),
-            "auc_with_guards": list(self.auc(has_guards=True)),
-            "auc_without_guards": list(self.auc(has_guards=False)),
+            "auc_with_guards": _known(self.auc(has_guards=True)),
+            "auc_without_guards": _known(self.auc(has_guards=False)),
         }
 
 
@@ -163,6 +172,10 @@ def _kind(name: str, trials: Sequence[Trial]) -> Kind:
         with_guards=rate(sum(t.refused_with_guards is None for t in trials), len(trials)),
         without_guards=rate(sum(t.refused_without_guards is None for t in trials), len(trials)),
     )
+
+
+def _known(values: tuple[float, float, float]) -> list[float] | None:
+    return None if math.isnan(values[0]) else list(values)
 
 
 def _kind_json(kind: Kind) -> JsonObject:

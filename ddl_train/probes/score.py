@@ -50,7 +50,7 @@ def score_probes(
         asked: probes with the suite they belong to.
         adapter: version, or `base`.
         prompts: the run's pack; its `answer` template asks the questions.
-        max_new_tokens: of generated answers.
+        max_new_tokens: of generated answers; a longer right answer makes room for itself.
         dreamt: normalised `about` -> whether an admitted insight states it; see `is_dreamt`.
         progress: told "n more probes done".
     """
@@ -91,23 +91,32 @@ def _score_batch(
     open_ones = [number for number, one in enumerate(batch) if not one.probe.choices]
     written: dict[int, Completion] = {}
     if open_ones:
+        longest = _longest_answer(batch, likelihoods)
         completions, cost = engine.generate(
             [messages[number] for number in open_ones],
-            sampling=Sampling(max_new_tokens=max_new_tokens),
+            sampling=Sampling(max_new_tokens=max(max_new_tokens, longest)),
             adapter=adapter,
             seed=0,
         )
         usage += cost
-        written = {
-            number: completion
-            for number, completion in zip(open_ones, completions, strict=True)
-        }
+        written = dict(zip(open_ones, completions, strict=True))
     results, place = [], 0
     for number, one in enumerate(batch):
         end = place + len(one.probe.answers) + len(one.probe.choices)
         results.append(_result(one, likelihoods[place:end], written.get(number), dreamt))
         place = end
     return results, usage
+
+
+def _longest_answer(batch: Sequence[Asked], likelihoods: Sequence[Likelihood]) -> int:
+    """Tokens of the longest right answer that is to be generated, and one for its end."""
+    longest, place = 0, 0
+    for one in batch:
+        end = place + len(one.probe.answers)
+        if not one.probe.choices:
+            longest = max(longest, *(found.num_tokens + 1 for found in likelihoods[place:end]))
+        place = end + len(one.probe.choices)
+    return longest
 
 
 def _result(

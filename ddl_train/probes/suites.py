@@ -14,11 +14,13 @@ from pathlib import Path
 from ddl_train.config import EvaluateConfig
 from ddl_train.errors import ProbeError
 from ddl_train.probes.files import read_probes, read_text
+from ddl_train.probes.iteration import make_puzzles
 from ddl_train.probes.leaks import find_leaks, leaked, row_parts
 from ddl_train.probes.score import Asked
+from ddl_train.probes.seal import part_of
 from ddl_train.probes.text import normalise
 from ddl_train.probes.uptake import build_probes
-from ddl_train.records import Insight, Probe, StudyItem, TrainingRow
+from ddl_train.records import ConceptPair, Insight, Probe, StudyItem, TrainingRow
 
 FILE_SUITES = ("truth", "retention", "skill", "false_memory")
 HELD_OUT = "held-out documents"
@@ -37,10 +39,16 @@ class Suites:
     missing: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     """What was left out, in sentences."""
+    pairs: tuple[ConceptPair, ...] = ()
+    """That every adapter dreams on, for `wake` and `diversity`."""
 
     @property
     def num_items(self) -> int:
-        return len(self.asked) + sum(map(len, self.texts.values()))
+        return len(self.asked) + sum(map(len, self.texts.values())) + len(self.pairs)
+
+    def with_more(self, *, asked: Sequence[Asked], pairs: Sequence[ConceptPair]) -> "Suites":
+        """The same, and questions and pairs that take a model's memory to choose."""
+        return replace(self, asked=(*self.asked, *asked), pairs=(*self.pairs, *pairs))
 
 
 def build_suites(
@@ -53,6 +61,7 @@ def build_suites(
     statements: Collection[str],
     rows: Sequence[TrainingRow] = (),
     seed: int = 0,
+    is_sealed: bool = False,
 ) -> Suites:
     """Choose what is asked this cycle. Same arguments, same items in the same order.
 
@@ -65,12 +74,15 @@ def build_suites(
         statements: conclusions of every insight admitted so far.
         rows: that the candidate was trained on.
         seed: of the run, the same in every cycle, so that samples stay as they are.
+        is_sealed: ask the sealed third of every probe file, instead of the rest.
 
     Raises:
         ProbeError: a probe file cannot be read.
     """
     notes: list[str] = []
-    suites, texts = _read_files(config, held_out, seed)
+    suites, texts = _read_files(config, held_out, seed, is_sealed=is_sealed)
+    if config.iteration is not None:
+        suites["iteration"] = make_puzzles(config.iteration, seed=seed)
     suites = {"uptake": _uptake(config, tonight, earlier, items, seed)} | suites
     new = {insight.insight_id for insight in tonight}
     told = {normalise(statement) for statement in statements}
@@ -118,7 +130,7 @@ def check_leaks(config: EvaluateConfig, texts: Iterable[str]) -> None:
 
 
 def _read_files(
-    config: EvaluateConfig, held_out: Sequence[str], seed: int
+    config: EvaluateConfig, held_out: Sequence[str], seed: int, *, is_sealed: bool
 ) -> tuple[dict[str, list[Probe]], dict[str, tuple[str, ...]]]:
     """Probes of each suite that has files, and the texts whose loss is measured."""
     suites: dict[str, list[Probe]] = {}
@@ -130,7 +142,7 @@ def _read_files(
                 pieces = _paragraphs(read_text(path))
                 texts[str(path)] = _cap_texts(pieces, config.max_items, seed)
             else:
-                suites[name] += read_probes(path)
+                suites[name] += part_of(read_probes(path), is_sealed=is_sealed)
     return suites, texts
 
 

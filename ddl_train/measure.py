@@ -1,0 +1,163 @@
+"""What is asked in one cycle and of whom: a session's probes, put together and put to an adapter.
+
+examine_critic     canaries before a night
+cycle_suites       the items of all suites, chosen once for candidate, current and base alike
+evaluate_adapter   one adapter under them
+"""
+
+from collections.abc import Sequence
+
+from ddl_train.config import EvaluateConfig
+from ddl_train.evaluate import Dreamer, evaluate
+from ddl_train.examine import Judge, examine
+from ddl_train.memory.reading import read_dreamt_pairs
+from ddl_train.probes.canaries import good_ideas, make_canaries
+from ddl_train.probes.context import choose_questions, with_contexts
+from ddl_train.probes.dreams import fixed_pairs, pool_of
+from ddl_train.probes.examination import Examination
+from ddl_train.probes.score import Asked
+from ddl_train.probes.suites import Suites, build_suites
+from ddl_train.records import BASE, ConceptPair, EvalReport, Insight, Progress, TrainingRow, Usage
+from ddl_train.session import Session
+
+
+def examine_critic(
+    session: Session, cycle: int, *, progress: Progress, per_kind: int | None = None
+) -> tuple[Examination, Usage] | None:
+    """Put canaries and good ideas to the critic; None when that is switched off.
+
+    Args:
+        session: a run in hand.
+        cycle: shown in the progress.
+        progress: told of trials.
+        per_kind: instead of `evaluate.canaries_per_kind`.
+    """
+    config = session.config.evaluate
+    per_kind = per_kind or config.canaries_per_kind
+    if per_kind is None or not session.config.wake.guards.is_enabled:
+        return None
+    insights, seed = session.memory.insights(), session.seed("critic")
+    canaries = make_canaries(insights, per_kind=per_kind, seed=seed)
+    canaries += good_ideas(insights, most=config.num_good_ideas, seed=seed)
+    judge = Judge(
+        critic=session.critic,
+        pack=session.pack,
+        embedder=session.embedder,
+        space=session.memory,
+        special_tokens=session.engine.special_tokens,
+        config=session.config.wake,
+    )
+    with progress.stage(f"critic {cycle + 1}", len(canaries)) as bar:
+        trials, usage = examine(canaries, judge, progress=bar.advance)
+    return Examination(trials=tuple(trials)), usage
+
+
+def cycle_suites(
+    session: Session,
+    rows: Sequence[TrainingRow] = (),
+    *,
+    config: EvaluateConfig | None = None,
+    is_sealed: bool = False,
+) -> Suites:
+    """What is asked of every adapter at this point of the run.
+
+    Args:
+        session: a run in hand.
+        rows: what a night trained on.
+        config: instead of the run's.
+        is_sealed: ask the sealed thirds of the probe files.
+    """
+    tonight, earlier = tonight_and_earlier(session)
+    insights = [*tonight, *earlier]
+    ids = [insight.insight_id for insight in insights]
+    config = config or session.config.evaluate
+    suites = build_suites(
+        config,
+        tonight=tonight,
+        earlier=earlier,
+        items=session.memory.study_items(ids, family="probe"),
+        held_out=session.memory.held_out_texts(),
+        statements=[insight.conclusion for insight in insights],
+        rows=rows,
+        seed=session.config.seed,
+        is_sealed=is_sealed,
+    )
+    if is_sealed:
+        return suites
+    return suites.with_more(
+        asked=() if config.num_context is None else _in_context(session, suites, config, insights),
+        pairs=() if config.num_dream_pairs is None else _pairs(session, config.num_dream_pairs),
+    )
+
+
+def evaluate_adapter(
+    session: Session,
+    adapter: str,
+    suites: Suites,
+    *,
+    cycle: int,
+    progress: Progress,
+) -> EvalReport:
+    """Put every item to one adapter; what it has answered before is not asked again."""
+    reports = [one for one in session.run.reports() if one.adapter == adapter]
+    dreamer = Dreamer(
+        generator=session.generator,
+        critic=session.critic,
+        embedder=session.embedder,
+        space=session.memory,
+        special_tokens=session.engine.special_tokens,
+        config=session.config.wake,
+        seed=session.seed("probe dreams"),
+    )
+    with progress.stage(f"evaluate {adapter[:8]}", suites.num_items) as bar:
+        return evaluate(
+            session.engine,
+            session.use(adapter),
+            suites,
+            cycle=cycle,
+            prompts=session.pack,
+            config=session.config.evaluate,
+            dreamer=dreamer,
+            known=reports[-1] if reports else None,
+            progress=bar.advance,
+        )
+
+
+def tonight_and_earlier(session: Session) -> tuple[list[Insight], list[Insight]]:
+    """Insights that the current adapter has not been trained on, and those that it has."""
+    run = session.run
+    taught = set() if run.current == BASE else run.taught(run.current)
+    insights = session.memory.insights()
+    tonight = [insight for insight in insights if insight.insight_id not in taught]
+    return tonight, [insight for insight in insights if insight.insight_id in taught]
+
+
+def _in_context(
+    session: Session, suites: Suites, config: EvaluateConfig, insights: Sequence[Insight]
+) -> Sequence[Asked]:
+    """Uptake questions with the insight, and with what memory holds nearest, before them."""
+    chosen = choose_questions(suites.asked, most=config.num_context or 0, seed=session.config.seed)
+    questions = list(dict.fromkeys(one.probe.prompt for one in chosen))
+    if not questions:
+        return ()
+    vectors, _ = session.embedder.embed(questions)
+    ids, _ = session.memory.nearest(vectors, config.num_retrieved)
+    texts = {
+        concept.concept_id: concept.text
+        for concept in session.memory.concepts(sorted({int(one) for row in ids for one in row}))
+    }
+    retrieved = {
+        question: tuple(texts[int(one)] for one in row)
+        for question, row in zip(questions, ids, strict=True)
+    }
+    return with_contexts(chosen, {one.insight_id: one for one in insights}, retrieved)
+
+
+def _pairs(session: Session, num_pairs: int) -> Sequence[ConceptPair]:
+    """The pairs that every adapter dreams on."""
+    pool = pool_of(session.memory.concepts(), num_pairs=num_pairs, seed=session.seed("probe pairs"))
+    if not pool:
+        return ()
+    vectors, _ = session.embedder.embed([concept.text for concept in pool])
+    barred = read_dreamt_pairs(session.run.database)
+    return fixed_pairs(pool, session.memory.centre(vectors), num_pairs=num_pairs, barred=barred)
