@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator
 
 from ddl_train.records import Insight, Scores
 from ddl_train.report.landscape import Landscape
@@ -33,7 +34,7 @@ def scores_figure(
         lines: field -> least that is admitted; a field without one has no line.
         colours: of the picture.
     """
-    figure, axes = new_figure(320, 300)
+    figure, axes = new_figure(320, 290, left=34, right=10, bottom=38)
     quiet(axes, colours)
     across, up = axes_names
     for name, set_limit, line in (
@@ -60,6 +61,8 @@ def scores_figure(
         )
     axes.grid(color=colours.rule, linewidth=0.5)
     axes.set_xlabel(across, fontsize=LETTERS, color=colours.muted)
+    for name, axis in ((across, axes.xaxis), (up, axes.yaxis)):
+        axis.set_major_locator(FixedLocator([0, 0.5, 1] if name == "support" else [2, 4, 6, 8, 10]))
     axes.set_ylabel(up, fontsize=LETTERS, color=colours.muted)
     return figure
 
@@ -75,10 +78,10 @@ def map_figure(
     Args:
         landscape: where everything is.
         insights: all there are; those without a place are left out.
-        named: insights whose number is written beside them.
+        named: insights whose number is written beside them, where there is room.
         colours: of the picture.
     """
-    figure, axes = new_figure(440, 400)
+    figure, axes = new_figure(440, 380, left=6, right=18, bottom=6, top=10)
     quiet(axes, colours)
     axes.set_xticks([])
     axes.set_yticks([])
@@ -111,18 +114,34 @@ def map_figure(
             edgecolors=colours.paper,
             zorder=3,
         )
-    for one in named:
-        if one.concept_id in places:
-            axes.annotate(
-                str(one.insight_id),
-                places[one.concept_id],
-                xytext=(4, 3),
-                textcoords="offset points",
-                fontsize=LETTERS,
-                color=colours.ink,
-                zorder=4,
-            )
+    _numbers(axes, named, places, colours)
     return figure
+
+
+def _numbers(
+    axes: Axes,
+    insights: Sequence[Insight],
+    places: Mapping[int, tuple[float, float]],
+    colours: Palette,
+) -> None:
+    """Numbers beside insights, where they do not cover one that is written already."""
+    taken: list[tuple[float, float]] = []
+    for one in insights:
+        if one.concept_id not in places:
+            continue
+        x, y = axes.transData.transform(places[one.concept_id])
+        if any(abs(x - left) < 3 * LETTERS and abs(y - up) < 1.3 * LETTERS for left, up in taken):
+            continue
+        taken.append((x, y))
+        axes.annotate(
+            str(one.insight_id),
+            places[one.concept_id],
+            xytext=(5, 3),
+            textcoords="offset points",
+            fontsize=LETTERS + 2,
+            color=colours.ink,
+            zorder=4,
+        )
 
 
 def _edges(

@@ -35,7 +35,7 @@ class Point:
     n: int
     """Items asked, or texts read."""
     value: float
-    """Share right, 0 to 1; for losses the mean token loss in nats."""
+    """Share right, 0 to 1; for losses the mean change of token loss against the base, in nats."""
     low: float
     high: float
 
@@ -56,6 +56,8 @@ class Curve:
     margins: tuple[tuple[int, float], ...] = ()
     """(cycle, mean log-likelihood of right over wrong answers) of each candidate, nats a token."""
     is_less_better: bool = False
+    is_difference: bool = False
+    """True when values are differences from the base, which then is the line at 0."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -115,26 +117,31 @@ def suite_curves(run: Run, cycles: Sequence[JsonObject]) -> list[Curve]:
 
 
 def loss_curves(run: Run, cycles: Sequence[JsonObject]) -> list[Curve]:
-    """Mean token loss of every set of retention texts over the cycles."""
-    found: dict[str, dict[str, list[Point]]] = {}
+    """Token loss of every set of retention texts against the base, text by text, over the cycles.
+
+    Texts differ far more from each other than one text under two adapters: only the paired
+    difference tells anything.
+    """
+    found: dict[str, list[Point]] = {}
     for cycle in cycles:
-        for report in run.reports(cycle["cycle"]):
-            if report.adapter not in (cycle["candidate"], BASE):
-                continue
-            role = "base" if report.adapter == BASE else "candidate"
-            for name, losses in report.losses.items():
-                if losses and all(map(math.isfinite, losses)):
-                    points = found.setdefault(name, {"base": [], "candidate": []})
-                    points[role].append(_loss(cycle["cycle"], losses))
+        reports = {report.adapter: report for report in run.reports(cycle["cycle"])}
+        if cycle["candidate"] not in reports or BASE not in reports:
+            continue
+        for name, losses in reports[cycle["candidate"]].losses.items():
+            before = reports[BASE].losses.get(name, ())
+            rises = [new - old for new, old in zip(losses, before, strict=False)]
+            if len(losses) == len(before) > 0 and all(map(math.isfinite, rises)):
+                found.setdefault(name, []).append(_rise(cycle["cycle"], rises))
     return [
         Curve(
             name=name,
             title=f"token loss, {name}",
             unit="nats",
-            candidate=tuple(points["candidate"]),
-            base=tuple(points["base"]),
+            candidate=tuple(points),
+            base=(),
             chance=None,
             is_less_better=True,
+            is_difference=True,
         )
         for name, points in found.items()
     ]
@@ -240,11 +247,11 @@ def _share(cycle: int, items: Sequence[ItemResult]) -> Point:
     return Point(cycle=cycle, n=len(items), value=found.mean, low=low, high=high)
 
 
-def _loss(cycle: int, losses: Sequence[float]) -> Point:
+def _rise(cycle: int, rises: Sequence[float]) -> Point:
     found = paired_interval(
-        losses,
-        [str(number) for number in range(len(losses))],
+        rises,
+        [str(number) for number in range(len(rises))],
         confidence=0.5 + CONFIDENCE / 2,
         num_resamples=NUM_RESAMPLES,
     )
-    return Point(cycle=cycle, n=len(losses), value=found.mean, low=found.low, high=found.high)
+    return Point(cycle=cycle, n=len(rises), value=found.mean, low=found.low, high=found.high)

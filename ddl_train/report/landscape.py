@@ -42,7 +42,7 @@ def read_landscape(
     None when fewer than three concepts have a vector, or all lie in one place.
     """
     shown = _chosen([one.concept_id for one in concepts], insights, most)
-    fit = np.array([vector for _, vector in _vectors(run, _sample(shown, FIT_ON))])
+    fit = np.array([vector for _, vector in _centred(run, _sample(shown, FIT_ON))])
     if len(fit) < 3:
         return None
     middle = fit.mean(axis=0)
@@ -54,7 +54,7 @@ def read_landscape(
     # the sign of a component is arbitrary: its largest entry is made positive
     axes = axes * np.sign(axes[np.arange(2), np.abs(axes).argmax(axis=1)])[:, None]
     places = {}
-    for concept_id, vector in _vectors(run, shown):
+    for concept_id, vector in _centred(run, shown):
         x, y = axes @ (vector - middle)
         places[concept_id] = (float(x), float(y))
     return Landscape(
@@ -66,14 +66,8 @@ def read_landscape(
 
 def parent_cosines(run: Run, insights: Sequence[Insight]) -> dict[int, float]:
     """Insight id -> cosine of its two parents; insights whose parents have no vector are left out."""
-    row = run.database.execute(
-        "SELECT vector FROM means WHERE embedder = (SELECT embedder FROM embeddings LIMIT 1)"
-    ).fetchone()
-    if row is None:
-        return {}
-    mean = np.frombuffer(row["vector"], dtype="<f4")
     parents = sorted({parent for one in insights for parent in one.parents})
-    units = {concept_id: _unit(vector - mean) for concept_id, vector in _vectors(run, parents)}
+    units = dict(_centred(run, parents))
     return {
         one.insight_id: float(units[one.parents[0]] @ units[one.parents[1]])
         for one in insights
@@ -96,13 +90,19 @@ def _sample(ids: Sequence[int], most: int) -> list[int]:
     return list(ids) if len(ids) <= most else sorted(Random(0).sample(list(ids), most))
 
 
-def _vectors(run: Run, ids: Sequence[int]) -> Iterator[tuple[int, FloatArray]]:
-    """Stored vectors of the concepts that have one, as the embedder gave them."""
+def _centred(run: Run, ids: Sequence[int]) -> Iterator[tuple[int, FloatArray]]:
+    """Vectors of the concepts that have one, the run's mean off and of length 1."""
+    row = run.database.execute(
+        "SELECT vector FROM means WHERE embedder = (SELECT embedder FROM embeddings LIMIT 1)"
+    ).fetchone()
+    if row is None:
+        return
+    mean = np.frombuffer(row["vector"], dtype="<f4")
     for start in range(0, len(ids), _AT_ONCE):
         part: Iterable[int] = ids[start : start + _AT_ONCE]
         select = "SELECT concept_id, vector FROM embeddings WHERE concept_id IN "
         for row in select_in(run.database, select, list(part)):
-            yield row["concept_id"], np.frombuffer(row["vector"], dtype="<f4")
+            yield row["concept_id"], _unit(np.frombuffer(row["vector"], dtype="<f4") - mean)
 
 
 def _unit(vector: NDArray[np.float32]) -> FloatArray:

@@ -4,17 +4,18 @@ The file loads nothing: no script, no font, no picture from elsewhere, which its
 policy also forbids. All text is escaped. The same run gives the same bytes.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import jinja2
 
 from ddl_train.errors import RunError
-from ddl_train.records import BASE, JsonObject
+from ddl_train.records import BASE, Insight, JsonObject
 from ddl_train.report import pictures, story, words
 from ddl_train.report.clouds import DEPTHS, MARKS
 from ddl_train.report.material import Material, read_material
 from ddl_train.report.pictures import Picture
-from ddl_train.report.showcase import Card, best, card, deepest_lineages, strangest
+from ddl_train.report.showcase import Card, best, card, deepest_lineages, source_root, strangest
 from ddl_train.report.tables import sum_rules
 from ddl_train.storage.files import explained, write_bytes, write_text
 from ddl_train.storage.run import Run
@@ -24,6 +25,7 @@ MOST_DOTS = 5000
 MOST_DOTS_OF_SAMPLE = 1000
 PAGE_NAME = "report.html"
 PICTURES_NAME = "pictures"
+NO_BREAK = "\N{NO-BREAK SPACE}"
 TEMPLATES = Path(__file__).parent / "templates"
 
 
@@ -69,6 +71,7 @@ def page_values(material: Material, most: int) -> tuple[JsonObject, list[Picture
         "diversity": pictures.diversity_pictures(material),
         "scores": pictures.score_pictures(material, most=most),
     }
+    root = source_root(material.concepts)
     map_picture = pictures.map_picture(material, [*finest, *oddest])
     drawn = [one for group in groups.values() for one in group]
     values: JsonObject = {
@@ -80,9 +83,10 @@ def page_values(material: Material, most: int) -> tuple[JsonObject, list[Picture
         "groups": groups,
         "map": map_picture,
         "keys": [(colour, MARKS[mark]) for colour, mark in DEPTHS],
-        "best": [_card(one.concept_id, material) for one in finest],
-        "strangest": [_card(one.concept_id, material) for one in oddest],
-        "lineages": deepest_lineages(material.insights, material.concepts),
+        "best": _cards(finest, material, root),
+        "strangest": _cards(oddest, material, root),
+        "lineages": deepest_lineages(material.insights, material.concepts, root),
+        "root": root,
         "rules": sum_rules(material.status["cycles"]),
         "files": _files(material.status),
         "most": most,
@@ -108,12 +112,14 @@ def render(values: JsonObject) -> str:
 
 def _printable(value: object) -> object:
     """Markup of our own stays; text of models and documents loses what would steer a reader."""
-    return words.printable(value) if type(value) is str else value
+    if type(value) is not str:
+        return value
+    return words.printable(value).replace(" %", NO_BREAK + "%")
 
 
-def _card(concept_id: int, material: Material) -> Card:
-    of_concept = {one.concept_id: one for one in material.insights}
-    return card(of_concept[concept_id], material.concepts, of_concept, material.cosines)
+def _cards(chosen: Sequence[Insight], material: Material, root: str) -> list[Card]:
+    insights = {one.concept_id: one for one in material.insights}
+    return [card(one, material.concepts, insights, material.cosines, root) for one in chosen]
 
 
 def _files(status: JsonObject) -> list[tuple[str, str]]:

@@ -34,15 +34,18 @@ class Picture:
     name: str
     """Of the PNG without its ending; unique on a page."""
     title: str
+    note: str
+    """What the figures are of, under the title; may be empty."""
     svg: Markup
     png: bytes
 
 
-def picture(name: str, title: str, alt: str, draw: Draw) -> Picture:
+def picture(name: str, title: str, alt: str, draw: Draw, note: str = "") -> Picture:
     """Draw it twice, once with the page's colours and once on white."""
     return Picture(
         name=name,
         title=title,
+        note=note,
         svg=Markup(svg_of(draw(VARIABLES), name, alt)),
         png=png_of(draw(PAPER), title),
     )
@@ -173,6 +176,7 @@ def _curves(kind: str, curves: Sequence[Curve], material: Material) -> list[Pict
                 lambda colours, curve=curve: curve_figure(  # type: ignore[misc]
                     curve, material.cycles, material.promoted, colours
                 ),
+                _curve_note(curve),
             )
         )
     return found
@@ -210,13 +214,26 @@ def _curve_in_words(curve: Curve, promoted: Sequence[int]) -> str:
     return " ".join(parts)
 
 
+def _curve_note(curve: Curve) -> str:
+    """How many items there were, and which way is up."""
+    sizes = {point.n for point in curve.candidate}
+    of_what = {"share": "question", "nats": "text"}.get(curve.unit)
+    parts = []
+    if of_what and sizes:
+        least, most = min(sizes), max(sizes)
+        parts.append(count(most, of_what) if least == most else f"{least} to {most} {of_what}s")
+    if curve.is_less_better:
+        parts.append("less is better")
+    return ", ".join(parts)
+
+
 def value_words(curve: Curve, point: Point) -> str:
     """`76 % (68 to 83)`, `7.953 (7.2 to 8.7)`."""
     if curve.unit == "share":
         return f"{100 * point.value:.0f} % ({100 * point.low:.0f} to {100 * point.high:.0f})"
     if curve.unit == "number":
         return f"{point.value:.4g}"
-    return f"{point.value:.3f} ({point.low:.3f} to {point.high:.3f})"
+    return f"{point.value:+.3f} ({point.low:+.3f} to {point.high:+.3f})"
 
 
 def _lines_in_words(material: Material, names: Sequence[str]) -> str:

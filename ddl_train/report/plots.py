@@ -8,6 +8,7 @@ Text of users and models is not drawn, but for names in the title of a PNG.
 
 import io
 import re
+import textwrap
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
@@ -23,6 +24,8 @@ LETTERS = 11.0
 _DPI = 72
 """Of a figure's inches, so that one point is one pixel of the SVG."""
 _PNG_DPI = 200
+_TITLE = 24
+"""Pixels that the title of a PNG takes."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -49,9 +52,23 @@ Line = tuple[str, str, Sequence[tuple[int, float]]]
 """Label, name of a colour of the palette, and (cycle, value) points."""
 
 
-def new_figure(width: int = 320, height: int = 220) -> tuple[Figure, Axes]:
-    """A figure of so many pixels with one pair of axes."""
-    figure = Figure(figsize=(width / _DPI, height / _DPI), dpi=_DPI, layout="constrained")
+def new_figure(
+    width: int = 320,
+    height: int = 220,
+    *,
+    left: int = 40,
+    right: int = 66,
+    bottom: int = 36,
+    top: int = 8,
+) -> tuple[Figure, Axes]:
+    """A figure of so many pixels with one pair of axes, and so many left free on each side.
+
+    The sides are fixed and not fitted to what is drawn, so that pictures side by side line up.
+    """
+    figure = Figure(figsize=(width / _DPI, height / _DPI), dpi=_DPI)
+    figure.subplots_adjust(
+        left=left / width, right=1 - right / width, bottom=bottom / height, top=1 - top / height
+    )
     return figure, figure.add_subplot()
 
 
@@ -85,7 +102,12 @@ def svg_of(figure: Figure, name: str, alt: str) -> str:
 def png_of(figure: Figure, title: str) -> bytes:
     """A figure drawn with `PAPER`, with its title, as PNG."""
     stream = io.BytesIO()
-    figure.suptitle(drawable(title), fontsize=LETTERS + 1, color=PAPER.ink)
+    shown, height = figure.subplotpars, figure.get_figheight()
+    taller = height + _TITLE / _DPI
+    figure.set_figheight(taller)
+    figure.subplots_adjust(bottom=shown.bottom * height / taller, top=shown.top * height / taller)
+    words = textwrap.shorten(drawable(title), 44, placeholder=" ...")
+    figure.suptitle(words, fontsize=LETTERS + 1, color=PAPER.ink)
     figure.savefig(stream, format="png", dpi=_PNG_DPI, metadata={"Software": None})
     return stream.getvalue()
 
@@ -125,12 +147,15 @@ def curve_figure(
             markeredgecolor=colours.blue,
             markerfacecolor=colours.blue if point.cycle in promoted else colours.paper,
         )
+    if curve.is_difference:
+        axes.axhline(0, color=colours.muted, linewidth=1.8)
     if is_share:
         axes.set_ylim(-0.03, 1.03)
         axes.set_yticks([0, 0.25, 0.5, 0.75, 1])
         axes.yaxis.set_major_formatter(PercentFormatter(1, symbol=""))
     else:
         axes.yaxis.set_major_locator(MaxNLocator(5))
+        axes.margins(y=0.15)
     labels = [
         (points[-1].value, name, colour)
         for name, colour, points in (
@@ -141,6 +166,8 @@ def curve_figure(
     ]
     if curve.chance is not None and is_share:
         labels.append((curve.chance, "chance", colours.muted))
+    if curve.is_difference:
+        labels.append((0, "base", colours.muted))
     _label_ends(axes, labels)
     return figure
 
@@ -167,14 +194,15 @@ def line_figure(
             markersize=5,
             color=colour,
         )
-        if points:
+        if points and len(lines) > 1:
             labels.append((points[-1][1], name, colour))
     top = max((value for _, _, points in lines for _, value in points), default=1)
-    axes.set_ylim(0, 1.03 if is_share else max(top, 1e-9) * 1.1)
+    ceiling = 1.03 if is_share else max(top, 1e-9) * 1.1
+    axes.set_ylim(-0.02 * ceiling, ceiling)
     if is_share:
         axes.yaxis.set_major_formatter(PercentFormatter(1, symbol=""))
     else:
-        axes.yaxis.set_major_locator(MaxNLocator(5, integer=top >= 5))
+        axes.yaxis.set_major_locator(MaxNLocator(5, integer=top >= 5, steps=[1, 2, 5, 10]))
         axes.yaxis.set_major_formatter(lambda value, _: f"{value:,.10g}")
     _label_ends(axes, labels)
     return figure
@@ -232,10 +260,15 @@ def _label_ends(axes: Axes, labels: Sequence[tuple[float, str, str]]) -> None:
     """Names at the right end of lines, moved apart where they would cover each other."""
     low, high = axes.get_ylim()
     gap = 0.085 * (high - low)
+    ordered = sorted(labels)
     places: list[float] = []
-    for value, name, colour in sorted(labels):
-        place = max(value, places[-1] + gap) if places else value
-        places.append(place)
+    for value, _, _ in ordered:
+        places.append(max(value, places[-1] + gap) if places else value)
+    limit = high - 0.3 * gap
+    for number in reversed(range(len(places))):
+        places[number] = min(places[number], limit)
+        limit = places[number] - gap
+    for place, (_, name, colour) in zip(places, ordered, strict=True):
         axes.annotate(
             name,
             xy=(1, place),

@@ -1,14 +1,16 @@
 """Which insights a report shows: the best, the strangest, and what the deepest ones rest on."""
 
+import os.path
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 
 from ddl_train.records import Concept, Insight
 
 NUM_CARDS = 4
 NUM_TREES = 3
-MAX_BRANCHES = 40
-"""Nodes of one tree; a lineage can be larger than a page."""
+MAX_UNFOLDED = 20
+"""Insights of one tree that are unfolded; a lineage can be larger than a page."""
 MAX_LETTERS = 600
 """Of one text on the page; `insights --json` has it whole."""
 
@@ -74,6 +76,7 @@ def card(
     concepts: Mapping[int, Concept],
     insights: Mapping[int, Insight],
     cosines: Mapping[int, float],
+    root: str = "",
 ) -> Card:
     """Everything about one insight.
 
@@ -82,19 +85,32 @@ def card(
         concepts: by id.
         insights: by the id of the concept they became.
         cosines: of `landscape.parent_cosines`.
+        root: of `source_root`, left out of the names of sources.
     """
     return Card(
         insight=insight,
         text=shortened(insight.text),
         parents=tuple(
-            Parent(text=shortened(concepts[one].text), place=_place(concepts[one], insights))
+            Parent(text=shortened(concepts[one].text), place=_place(concepts[one], insights, root))
             for one in insight.parents
         ),
         cosine=cosines.get(insight.insight_id),
     )
 
 
-def deepest_lineages(insights: Sequence[Insight], concepts: Mapping[int, Concept]) -> list[Branch]:
+def source_root(concepts: Mapping[int, Concept]) -> str:
+    """The folder that all sources lie in, with a slash at its end; empty when there is none."""
+    documents = [one for one in concepts.values() if one.kind == "document"]
+    folders = {PurePosixPath(one.source).parent for one in documents}
+    if len({folder.is_absolute() for folder in folders}) != 1:
+        return ""
+    common = os.path.commonpath(sorted(map(str, folders))).rstrip("/")
+    return "" if common in ("", ".") else f"{common}/"
+
+
+def deepest_lineages(
+    insights: Sequence[Insight], concepts: Mapping[int, Concept], root: str = ""
+) -> list[Branch]:
     """Trees of the deepest insights that rest on other insights, none inside another."""
     of_concept = {one.concept_id: one for one in insights}
     trees: list[Branch] = []
@@ -103,7 +119,7 @@ def deepest_lineages(insights: Sequence[Insight], concepts: Mapping[int, Concept
         if len(trees) == NUM_TREES or one.depth < 2:
             break
         if one.concept_id not in seen:
-            trees.append(_branch(one.concept_id, concepts, of_concept, set(), MAX_BRANCHES))
+            trees.append(_branch(one.concept_id, concepts, of_concept, root, set()))
             seen |= _insights_below(one.concept_id, of_concept)
     return trees
 
@@ -117,25 +133,27 @@ def _branch(
     concept_id: int,
     concepts: Mapping[int, Concept],
     insights: Mapping[int, Insight],
+    root: str,
     shown: set[int],
-    room: int,
 ) -> Branch:
-    """Unfold a concept; `shown` grows with every insight that has been, in this tree."""
+    """Unfold a concept; `shown` grows with every insight of this tree that has been."""
     concept, insight = concepts[concept_id], insights.get(concept_id)
-    text, place = shortened(concept.text), _place(concept, insights)
-    if insight is None:
-        return Branch(insight_id=None, text=text, place=place, cycle=concept.cycle)
-    number, cycle, note = insight.insight_id, insight.cycle, ""
+    note = ""
     parents: tuple[Branch, ...] = ()
-    if concept_id in shown:
+    if insight is not None and concept_id in shown:
         note = "as above"
-    elif len(shown) >= room:
-        note = f"ddl-train insights RUN --lineage {number}"
-    else:
+    elif insight is not None and len(shown) >= MAX_UNFOLDED:
+        note = f"more: ddl-train insights RUN --lineage {insight.insight_id}"
+    elif insight is not None:
         shown.add(concept_id)
-        parents = tuple(_branch(one, concepts, insights, shown, room) for one in insight.parents)
+        parents = tuple(_branch(one, concepts, insights, root, shown) for one in insight.parents)
     return Branch(
-        insight_id=number, text=text, place=place, cycle=cycle, parents=parents, note=note
+        insight_id=None if insight is None else insight.insight_id,
+        text=shortened(concept.text),
+        place=_place(concept, insights, root),
+        cycle=concept.cycle,
+        parents=parents,
+        note=note,
     )
 
 
@@ -150,10 +168,10 @@ def _insights_below(concept_id: int, insights: Mapping[int, Insight]) -> set[int
     return found
 
 
-def _place(concept: Concept, insights: Mapping[int, Insight]) -> str:
+def _place(concept: Concept, insights: Mapping[int, Insight], root: str) -> str:
     if concept.concept_id in insights:
         return f"insight {insights[concept.concept_id].insight_id}"
-    return f"{concept.source}, piece {concept.position + 1}"
+    return f"{concept.source.removeprefix(root)}, piece {concept.position + 1}"
 
 
 def _sum(insight: Insight) -> float:
