@@ -7,8 +7,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator
 
 from ddl_train.records import Insight, Scores
+from ddl_train.report.canvas import LETTERS, Palette, new_figure, quiet
 from ddl_train.report.landscape import Landscape
-from ddl_train.report.plots import LETTERS, Palette, new_figure, quiet
 
 DEPTHS = (("blue", "o"), ("orange", "s"), ("green", "^"), ("pink", "D"))
 """Colour and mark of insights of depth 1, 2, 3, and of all deeper ones."""

@@ -10,11 +10,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 
+from ddl_train.probes.diversity import distinct
 from ddl_train.probes.statistics import paired_interval, wilson
-from ddl_train.records import BASE, ItemResult, JsonObject, Verdict
+from ddl_train.probes.text import units
+from ddl_train.records import BASE, EvalReport, ItemResult, JsonObject, Verdict
 from ddl_train.report.suites import DREAMT, NOT_DREAMT, group_items
 from ddl_train.report.summary import SUITES
-from ddl_train.roles.texts import ngrams, units
 from ddl_train.storage.run import Run
 
 CONFIDENCE = 0.95
@@ -25,6 +26,15 @@ MIN_IDEAS = 20
 OPENING_UNITS = 3
 """Words (characters, in scripts without spaces) that count as an idea's opening."""
 LESS_IS_BETTER = ("false_memory",)
+CONTEXT = "context"
+MORE_TITLES = {
+    "context (told)": "its own ideas, told them in the prompt",
+    "context (retrieved)": "its own ideas, with what memory finds",
+    "wake": "fixed pairs: ideas admitted",
+    "diversity": "fixed pairs: ideas unlike all others",
+    "iteration": "puzzles of many small steps",
+}
+"""Suites that `summary.SUITES` does not name."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -91,7 +101,7 @@ def suite_curves(run: Run, cycles: Sequence[JsonObject]) -> list[Curve]:
         for report in run.reports(number):
             if report.adapter not in (candidate, BASE):
                 continue
-            for suite, items in group_items(report).items():
+            for suite, items in _groups(report).items():
                 role = "base" if report.adapter == BASE else "candidate"
                 points = found.setdefault(suite, {"base": [], "candidate": []})
                 points[role].append(_share(number, items))
@@ -112,7 +122,10 @@ def suite_curves(run: Run, cycles: Sequence[JsonObject]) -> list[Curve]:
             margins=tuple(pair for pair in margins.get(suite, ()) if math.isfinite(pair[1])),
             is_less_better=suite in LESS_IS_BETTER,
         )
-        for suite in [*(name for name in SUITES if name in found), *(found.keys() - SUITES.keys())]
+        for suite in [
+            *(name for name in (*SUITES, *MORE_TITLES) if name in found),
+            *(name for name in found if name not in SUITES and name not in MORE_TITLES),
+        ]
     ]
 
 
@@ -177,7 +190,8 @@ def figure_curves(run: Run, cycles: Sequence[JsonObject]) -> list[Curve]:
 
 def suite_title(suite: str) -> str:
     """A suite's name for people."""
-    return SUITES.get(suite, suite.replace("_", " ")).removesuffix(" (less is better)")
+    names = MORE_TITLES | SUITES
+    return names.get(suite, suite.replace("_", " ")).removesuffix(" (less is better)")
 
 
 def diversity(verdicts: Mapping[int, Sequence[Verdict]]) -> list[Diversity]:
@@ -207,16 +221,19 @@ def _diversity(cycle: int, texts: Sequence[str]) -> Diversity:
     return Diversity(
         cycle=cycle,
         n=len(texts),
-        distinct_1=_distinct(split, 1),
-        distinct_2=_distinct(split, 2),
+        distinct_1=distinct(split, 1),
+        distinct_2=distinct(split, 2),
         opening=_beginning(example, len("".join(commonest))),
         opening_share=times / len(texts),
     )
 
 
-def _distinct(split: Sequence[Sequence[str]], n: int) -> float:
-    grams = [gram for words in split for gram in ngrams(words, n)]
-    return len(set(grams)) / len(grams) if grams else math.nan
+def _groups(report: EvalReport) -> dict[str, list[ItemResult]]:
+    """As `group_items`, with `context` told apart by what stood in the prompt."""
+    groups = group_items(report)
+    for item in groups.pop(CONTEXT, []):
+        groups.setdefault(f"{CONTEXT} ({item.kind})", []).append(item)
+    return groups
 
 
 def _beginning(text: str, num_letters: int) -> str:

@@ -11,7 +11,7 @@ import jinja2
 
 from ddl_train.errors import RunError
 from ddl_train.records import BASE, Insight, JsonObject
-from ddl_train.report import pictures, story, words
+from ddl_train.report import nights, pictures, story, words
 from ddl_train.report.clouds import DEPTHS, MARKS
 from ddl_train.report.material import Material, read_material
 from ddl_train.report.pictures import Picture
@@ -79,7 +79,8 @@ def page_values(material: Material, most: int) -> tuple[JsonObject, list[Picture
         "status": material.status,
         "sentences": story.tell(material.status, material.suites),
         "headlines": story.headlines(material.status, material.suites),
-        "nights": story.nights(material.status),
+        "nights": nights.nights(material.status),
+        "canaries": nights.canaries(material.status),
         "groups": groups,
         "map": map_picture,
         "keys": [(colour, MARKS[mark]) for colour, mark in DEPTHS],

@@ -9,21 +9,14 @@ from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from ddl_train.records import Insight, Scores
+from ddl_train.report.canvas import PAPER, VARIABLES, Palette, png_of, svg_of
 from ddl_train.report.clouds import map_figure, scores_figure
 from ddl_train.report.curves import Curve, Point
 from ddl_train.report.material import Material
-from ddl_train.report.plots import (
-    PAPER,
-    VARIABLES,
-    Line,
-    Palette,
-    curve_figure,
-    line_figure,
-    png_of,
-    svg_of,
-)
+from ddl_train.report.plots import Line, curve_figure, line_figure
 from ddl_train.report.words import amount, count, share
 
+DRAWN = ("diversity/vendi_score", "diversity/self_bleu", "diversity/commonest_opening")
 Draw = Callable[[Palette], Figure]
 
 
@@ -62,8 +55,8 @@ def loss_pictures(material: Material) -> list[Picture]:
 
 
 def figure_pictures(material: Material) -> list[Picture]:
-    """A picture for each figure of a whole suite."""
-    return _curves("figure", material.figures, material)
+    """The telling ones among the figures of whole suites; the others stand in the table."""
+    return _curves("figure", [one for one in material.figures if one.name in DRAWN], material)
 
 
 def dream_pictures(material: Material) -> list[Picture]:
@@ -164,7 +157,7 @@ def map_picture(material: Material, named: Sequence[Insight]) -> Picture | None:
 def _curves(kind: str, curves: Sequence[Curve], material: Material) -> list[Picture]:
     found: list[Picture] = []
     for curve in curves:
-        name = f"{kind}-{_file_name(curve.name)}"
+        name = f"{kind}-{file_name(curve.name)}"
         taken = {one.name for one in found}
         while name in taken:
             name += "-x"
@@ -247,5 +240,5 @@ def _sample(scores: Sequence[Scores], most: int) -> list[Scores]:
     return list(scores) if len(scores) <= most else Random(0).sample(list(scores), most)
 
 
-def _file_name(text: str) -> str:
+def file_name(text: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:60] or "texts"

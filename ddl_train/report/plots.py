@@ -1,123 +1,16 @@
-"""The pictures of a report: each drawn once for the page and once as a PNG beside it.
+"""Curves over the cycles. Small and single, so that a phone shows their letters at full size."""
 
-On the page a picture is inline SVG: its colours are variables of the page's style sheet, so that it
-is readable in light and dark and in print, and its text is text. PNGs are on white. Pictures are
-small and single, so that a phone shows their letters at full size; a page puts them side by side.
-Text of users and models is not drawn, but for names in the title of a PNG.
-"""
-
-import io
-import re
-import textwrap
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
 
-import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
+from ddl_train.report.canvas import LETTERS, Palette, new_figure, quiet
 from ddl_train.report.curves import Curve, Point
-
-LETTERS = 11.0
-"""Size of all text, in pixels at the picture's own size."""
-_DPI = 72
-"""Of a figure's inches, so that one point is one pixel of the SVG."""
-_PNG_DPI = 200
-_TITLE = 24
-"""Pixels that the title of a PNG takes."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Palette:
-    """Colours by what they are for. Okabe and Ito's, which colour-blind people can tell apart."""
-
-    ink: str = "#1c1c1c"
-    muted: str = "#595959"
-    rule: str = "#d0d0d0"
-    paper: str = "#ffffff"
-    blue: str = "#0072b2"
-    orange: str = "#c65a00"
-    green: str = "#00805f"
-    pink: str = "#a8497f"
-
-
-PAPER = Palette()
-VARIABLES = Palette(
-    **{name: f"#0f0f{number:02x}" for number, name in enumerate(asdict(PAPER), start=1)}
-)
-"""Stand-ins that become `var(--name)` of the page's style sheet."""
 
 Line = tuple[str, str, Sequence[tuple[int, float]]]
 """Label, name of a colour of the palette, and (cycle, value) points."""
-
-
-def new_figure(
-    width: int = 320,
-    height: int = 220,
-    *,
-    left: int = 40,
-    right: int = 66,
-    bottom: int = 36,
-    top: int = 8,
-) -> tuple[Figure, Axes]:
-    """A figure of so many pixels with one pair of axes, and so many left free on each side.
-
-    The sides are fixed and not fitted to what is drawn, so that pictures side by side line up.
-    """
-    figure = Figure(figsize=(width / _DPI, height / _DPI), dpi=_DPI)
-    figure.subplots_adjust(
-        left=left / width, right=1 - right / width, bottom=bottom / height, top=1 - top / height
-    )
-    return figure, figure.add_subplot()
-
-
-def svg_of(figure: Figure, name: str, alt: str) -> str:
-    """A figure drawn with `VARIABLES` as inline SVG, the same text each time.
-
-    Args:
-        figure: drawn.
-        name: makes ids in the SVG its own; letters and hyphens.
-        alt: what it shows, for who cannot see it.
-    """
-    stream = io.StringIO()
-    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": name}):
-        figure.savefig(stream, format="svg", transparent=True, metadata={"Date": None})
-    text = stream.getvalue()
-    text = text[text.index("<svg") :]
-    text = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>", "", text, flags=re.S)
-    text = re.sub(r'<g id="\w+">', "<g>", text)
-    for colour, number in asdict(VARIABLES).items():
-        text = text.replace(number, f"var(--{colour})")
-    quoted = alt.replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;")
-    head = re.match(r"<svg[^>]*>", text)
-    assert head is not None
-    box = re.search(r'viewBox="[^"]*"', head[0])
-    assert box is not None
-    return (
-        f'<svg {box[0]} class="plot" role="img" aria-label="{quoted}">{text[head.end() :].strip()}'
-    )
-
-
-def png_of(figure: Figure, title: str) -> bytes:
-    """A figure drawn with `PAPER`, with its title, as PNG."""
-    stream = io.BytesIO()
-    shown, height = figure.subplotpars, figure.get_figheight()
-    taller = height + _TITLE / _DPI
-    figure.set_figheight(taller)
-    figure.subplots_adjust(bottom=shown.bottom * height / taller, top=shown.top * height / taller)
-    words = textwrap.shorten(drawable(title), 44, placeholder=" ...")
-    figure.suptitle(words, fontsize=LETTERS + 1, color=PAPER.ink)
-    figure.savefig(stream, format="png", dpi=_PNG_DPI, metadata={"Software": None})
-    return stream.getvalue()
-
-
-def drawable(text: str) -> str:
-    """Text without the letters that the font of PNGs lacks, dollars escaped."""
-    from matplotlib.font_manager import findfont, get_font
-
-    known = get_font(findfont("DejaVu Sans")).get_charmap()
-    return "".join(letter if ord(letter) in known else "·" for letter in text).replace("$", r"\$")
 
 
 def curve_figure(
@@ -128,15 +21,27 @@ def curve_figure(
     A filled mark is a night that was promoted, a hollow one a night that was not.
     """
     figure, axes = new_figure()
-    _frame(axes, cycles, colours)
+    draw_curve(axes, curve, cycles, promoted, colours)
+    return figure
+
+
+def draw_curve(
+    axes: Axes,
+    curve: Curve,
+    cycles: Sequence[int],
+    promoted: Sequence[int],
+    colours: Palette,
+) -> None:
+    """What `curve_figure` shows, on axes."""
+    frame(axes, cycles, colours)
     is_share = curve.unit == "share"
     if curve.chance is not None and is_share:
         axes.axhline(curve.chance, color=colours.muted, linewidth=1, linestyle=(0, (1, 3)))
     if curve.unit != "number":
         _band(axes, curve.base, colours.muted, 0.14)
         _band(axes, curve.candidate, colours.blue, 0.22)
-    _broken_line(axes, [(one.cycle, one.value) for one in curve.base], cycles, colours.muted)
-    _broken_line(axes, [(one.cycle, one.value) for one in curve.candidate], cycles, colours.blue)
+    broken_line(axes, [(one.cycle, one.value) for one in curve.base], cycles, colours.muted)
+    broken_line(axes, [(one.cycle, one.value) for one in curve.candidate], cycles, colours.blue)
     for point in curve.candidate:
         axes.plot(
             [point.cycle + 1],
@@ -169,7 +74,6 @@ def curve_figure(
     if curve.is_difference:
         labels.append((0, "base", colours.muted))
     _label_ends(axes, labels)
-    return figure
 
 
 def line_figure(
@@ -181,11 +85,11 @@ def line_figure(
 ) -> Figure:
     """Counts or shares over the cycles, from zero, each line labelled at its end."""
     figure, axes = new_figure()
-    _frame(axes, cycles, colours)
+    frame(axes, cycles, colours)
     labels = []
     for name, colour_name, points in lines:
         colour = getattr(colours, colour_name)
-        _broken_line(axes, points, cycles, colour)
+        broken_line(axes, points, cycles, colour)
         axes.plot(
             [cycle + 1 for cycle, _ in points],
             [value for _, value in points],
@@ -208,7 +112,7 @@ def line_figure(
     return figure
 
 
-def _frame(axes: Axes, cycles: Sequence[int], colours: Palette) -> None:
+def frame(axes: Axes, cycles: Sequence[int], colours: Palette) -> None:
     """Quiet axes: horizontal rules only, a tick for each cycle or a few of many."""
     quiet(axes, colours)
     axes.grid(axis="y", color=colours.rule, linewidth=0.7)
@@ -217,16 +121,7 @@ def _frame(axes: Axes, cycles: Sequence[int], colours: Palette) -> None:
     axes.set_xlabel("cycle", fontsize=LETTERS, color=colours.muted)
 
 
-def quiet(axes: Axes, colours: Palette) -> None:
-    """Without a box; ticks as numbers only."""
-    for side in axes.spines.values():
-        side.set_visible(False)
-    axes.tick_params(length=0, labelsize=LETTERS, labelcolor=colours.muted)
-    axes.set_axisbelow(True)
-    axes.patch.set_visible(False)
-
-
-def _broken_line(
+def broken_line(
     axes: Axes, points: Sequence[tuple[int, float]], cycles: Sequence[int], colour: str
 ) -> None:
     """A line that breaks at cycles without a point."""

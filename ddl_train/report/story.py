@@ -1,4 +1,4 @@
-"""A run in words: the story in a paragraph, the numbers at its head, the gate night by night.
+"""A run in words: the story in a paragraph, and the numbers at its head.
 
 All figures come from the object of `status.py` and the curves. What was not measured is not told,
 or told as not measured.
@@ -12,10 +12,6 @@ from ddl_train.report.curves import Curve
 from ddl_train.report.suites import DREAMT
 from ddl_train.report.words import amount, count, duration, share
 
-VERDICTS = {True: "promoted", False: "refused"}
-STANDINGS = {"ok": "ok", "refused": "refused", "warn": "warn", "warning": "warn", "warned": "warn"}
-"""First word of a reason of the gate -> how it is marked."""
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Headline:
@@ -24,38 +20,6 @@ class Headline:
     value: str
     what: str
     note: str = ""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Reason:
-    """One check of the gate."""
-
-    standing: str
-    """`ok`, `warn`, `refused`, or empty when it says none of these."""
-    sentence: str
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Decision:
-    """What a person decided after a night."""
-
-    words: str
-    why: str
-    decided_at: str
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Night:
-    """What the gate said of one cycle."""
-
-    cycle: int
-    verdict: str
-    """`promoted`, `refused`, `no night`, or the stage that is under way."""
-    candidate: str | None
-    reasons: tuple[Reason, ...]
-    notes: tuple[str, ...]
-    """Why there was no night, and what could not be measured."""
-    decisions: tuple[Decision, ...]
 
 
 def tell(status: JsonObject, curves: Sequence[Curve]) -> list[str]:
@@ -121,11 +85,6 @@ def headlines(status: JsonObject, curves: Sequence[Curve]) -> list[Headline]:
     for suite in ("uptake", "retention"):
         found += _pair(suite, status, curves)
     return found
-
-
-def nights(status: JsonObject) -> list[Night]:
-    """The gate's verdicts in order, with what people decided after."""
-    return [_night(cycle, status) for cycle in status["cycles"]]
 
 
 def _life(status: JsonObject) -> str:
@@ -261,37 +220,3 @@ def _counts(status: JsonObject) -> dict[str, int]:
 
 def _decided(status: JsonObject) -> list[JsonObject]:
     return [cycle for cycle in status["cycles"] if cycle["promoted"] is not None]
-
-
-def _night(cycle: JsonObject, status: JsonObject) -> Night:
-    skipped = cycle["notes"].get("sleep", {}).get("skipped")
-    if cycle["promoted"] is not None:
-        verdict = VERDICTS[cycle["promoted"]]
-    else:
-        verdict = "no night" if cycle["stage"] == "done" else f"in {cycle['stage']}"
-    notes = [f"no night: {skipped}"] if skipped else []
-    notes += [f"not measured: {why}" for why in cycle["missing"]]
-    return Night(
-        cycle=cycle["cycle"],
-        verdict=verdict,
-        candidate=cycle["candidate"],
-        reasons=tuple(_reason(reason) for reason in cycle["reasons"]),
-        notes=tuple(notes),
-        decisions=tuple(
-            Decision(
-                words=f"{'rolled back to' if one['is_rollback'] else 'put in use'} "
-                f"{one['candidate']}",
-                why=" ".join(_reason(reason).sentence for reason in one["reasons"]),
-                decided_at=one["decided_at"],
-            )
-            for one in status["decisions"]
-            if one["cycle"] == cycle["cycle"] and one["decided_by"] != "gate"
-        ),
-    )
-
-
-def _reason(text: str) -> Reason:
-    first, _, rest = text.partition(": ")
-    if first in STANDINGS and rest:
-        return Reason(standing=STANDINGS[first], sentence=rest)
-    return Reason(standing="", sentence=text)
