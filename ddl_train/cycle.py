@@ -3,7 +3,8 @@
     wake  ->  sleep  ->  evaluate  ->  promote
     memory gains insights; the current adapter changes only when promote says so
 
-Stages return records. Run state changes only on the lines marked STATE. A run that was stopped or
+Stages return records. Run state changes only on the lines marked STATE, here and, where a smaller
+delta of a refused night is tried, in `scaling.py`. A run that was stopped or
 killed goes on from the stage it was in, and wake from the batch that memory still owes: calling a
 stage again repeats at most that batch, or the trainer's steps since its last checkpoint.
 """
@@ -11,23 +12,29 @@ stage again repeats at most that batch, or the trainer's steps since its last ch
 from collections.abc import Sequence
 
 from ddl_train.errors import Interrupted
-from ddl_train.evaluate import evaluate
+from ddl_train.gate.consequences import next_night
+from ddl_train.measure import (
+    cycle_suites,
+    evaluate_adapter,
+    examine_critic,
+    tonight_and_earlier,
+)
 from ddl_train.memory.ingest import read_sources
-from ddl_train.probes.suites import Suites, build_suites, check_leaks
-from ddl_train.promote import promote
+from ddl_train.probes.suites import check_leaks
+from ddl_train.promote import check_night, failed_only_by_forgetting, promote
 from ddl_train.records import (
     BASE,
     Concept,
     EvalReport,
-    Insight,
     JsonObject,
     Progress,
     Promotion,
-    TrainingRow,
 )
+from ddl_train.scaling import try_smaller
 from ddl_train.session import Session
 from ddl_train.sleep import Night, sleep, study
 from ddl_train.storage.night import read_rows, write_rows
+from ddl_train.storage.run import Run
 from ddl_train.training.general import read_general
 from ddl_train.wake import wake
 
@@ -59,7 +66,7 @@ def run_cycles(session: Session, *, progress: Progress) -> None:
 
         # promote: keep what was learned, or leave the current adapter as it was
         if run.stage(cycle) == "promote":
-            promote_stage(session, cycle)
+            promote_stage(session, cycle, progress=progress)
 
 
 def ingest(
@@ -131,15 +138,25 @@ def wake_stage(
 def sleep_stage(session: Session, cycle: int, *, progress: Progress) -> None:
     """Write study items, train one adapter, install it, and end the stage.
 
-    A cycle that admitted nothing new skips the night and says so; so does one whose training
-    failed. Its insights stay for the next night.
+    A cycle that admitted nothing new skips the night and says so; so does one whose critic lets
+    canaries in, or whose training failed. Its insights stay for the next night.
     """
-    run, memory, config = session.run, session.memory, session.config.sleep
-    tonight, earlier = _tonight(session)
+    run, memory = session.run, session.memory
+    tonight, earlier = tonight_and_earlier(session)
     if not tonight:
         reason = "nothing was admitted that the current adapter has not been trained on"
         run.finish_stage(cycle, "sleep", skipped=reason)  # STATE
         return
+    critic: JsonObject = {}
+    if examined := examine_critic(session, cycle, progress=progress):
+        examination, usage = examined
+        run.record_usage(cycle, "probes", usage, len(examination.trials), item="critic")  # STATE
+        critic = {"critic": examination.as_json()}
+        if failure := examination.failure_under(session.config.evaluate):
+            run.finish_stage(cycle, "sleep", skipped=failure, **critic)  # STATE
+            return
+    history = [row.promotion for row in run.promotions()]
+    config, again, notes = next_night(_nights(run), history, session.config.sleep)
     with progress.stage(f"study {cycle + 1}", None) as bar:
         ids = [insight.insight_id for insight in [*tonight, *earlier]]
         written, usage = study(
@@ -167,13 +184,14 @@ def sleep_stage(session: Session, cycle: int, *, progress: Progress) -> None:
             config=config,
             seed=session.seed("sleep", cycle),
             night_dir=run.night_dir(cycle),
+            again=again,
             start_from=None if run.current == BASE else run.adapter(run.current).path,
             progress=bar.advance,
             should_stop=session.should_stop,
         )
     run.record_usage(cycle, "trainer", night.usage, 1, item="night")  # STATE
     write_rows(run.night_dir(cycle), night.rows)
-    facts: JsonObject = {"rows": len(night.rows), "notes": night.notes, **night.metrics}
+    facts: JsonObject = {"rows": len(night.rows), "notes": [*notes, *night.notes], **night.metrics}
     if night.adapter_dir is None:
         facts["skipped"] = night.failed_because
     else:
@@ -190,7 +208,7 @@ def sleep_stage(session: Session, cycle: int, *, progress: Progress) -> None:
         )
         facts["candidate"] = adapter.version
     run.metrics({"cycle": cycle, "stage": "sleep", **facts})
-    run.finish_stage(cycle, "sleep", **facts)  # STATE
+    run.finish_stage(cycle, "sleep", **facts, **critic)  # STATE
 
 
 def evaluate_stage(session: Session, cycle: int, *, progress: Progress) -> None:
@@ -214,44 +232,23 @@ def evaluate_stage(session: Session, cycle: int, *, progress: Progress) -> None:
         run.finish_stage(cycle, "evaluate")  # STATE
 
 
-def evaluate_adapter(
-    session: Session,
-    adapter: str,
-    suites: Suites,
-    *,
-    cycle: int,
-    progress: Progress,
-) -> EvalReport:
-    """Put every item to one adapter; what it has answered before is not asked again."""
-    reports = [one for one in session.run.reports() if one.adapter == adapter]
-    with progress.stage(f"evaluate {adapter[:8]}", suites.num_items) as bar:
-        return evaluate(
-            session.engine,
-            session.use(adapter),
-            suites,
-            cycle=cycle,
-            prompts=session.pack,
-            config=session.config.evaluate,
-            known=reports[-1] if reports else None,
-            progress=bar.advance,
-        )
+def promote_stage(session: Session, cycle: int, *, progress: Progress) -> Promotion | None:
+    """Let the gate decide, move the current pointer if it says so, and end the cycle.
 
-
-def promote_stage(session: Session, cycle: int) -> Promotion | None:
-    """Let the gate decide, move the current pointer if it says so, and end the cycle."""
-    run = session.run
+    A night that is refused only for what it forgot is tried with less of its delta before that.
+    """
+    run, config = session.run, session.config
     candidate = candidate_of(session, cycle)
     if candidate is None:
         run.finish_stage(cycle, "promote")  # STATE
         return None
     reports = {report.adapter: report for report in run.reports(cycle)}
-    promotion = promote(
-        reports[candidate],
-        reports[run.current],
-        reports[BASE],
-        [row.promotion for row in run.promotions()],
-        session.config.promote,
-    )
+    history = [row.promotion for row in run.promotions()]
+    given = (reports[candidate], reports[run.current], reports[BASE], history, config.promote)
+    promotion = promote(*given, num_nights=config.num_cycles)
+    if failed_only_by_forgetting(check_night(*given, num_nights=config.num_cycles)):
+        suites = cycle_suites(session, read_rows(run.night_dir(cycle)))
+        promotion = try_smaller(session, cycle, promotion, suites, reports, progress=progress)
     run.metrics({"cycle": cycle, "stage": "promote", "promoted": promotion.promoted})
     run.record_promotion(cycle, promotion)  # STATE
     return promotion
@@ -264,31 +261,12 @@ def candidate_of(session: Session, cycle: int) -> str | None:
     return None if version is None else str(version)
 
 
-def cycle_suites(session: Session, rows: Sequence[TrainingRow] = ()) -> Suites:
-    """What is asked of every adapter at this point of the run; `rows` is what a night trained on."""
-    tonight, earlier = _tonight(session)
-    insights = [*tonight, *earlier]
-    ids = [insight.insight_id for insight in insights]
-    config = session.config
-    return build_suites(
-        config.evaluate,
-        tonight=tonight,
-        earlier=earlier,
-        items=session.memory.study_items(ids, family="probe"),
-        held_out=session.memory.held_out_texts(),
-        statements=[insight.conclusion for insight in insights],
-        rows=rows,
-        seed=config.seed,
-    )
-
-
-def _tonight(session: Session) -> tuple[list[Insight], list[Insight]]:
-    """Insights that the current adapter has not been trained on, and those that it has."""
-    run = session.run
-    taught = set() if run.current == BASE else run.taught(run.current)
-    insights = session.memory.insights()
-    tonight = [insight for insight in insights if insight.insight_id not in taught]
-    return tonight, [insight for insight in insights if insight.insight_id in taught]
+def _nights(run: Run) -> list[EvalReport]:
+    """The report of each night's model that the gate has decided about."""
+    reports = {(report.cycle, report.adapter): report for report in run.reports()}
+    decided = [row for row in run.promotions() if row.promotion.decided_by == "gate"]
+    keys = [(row.cycle, row.promotion.candidate) for row in decided]
+    return [reports[key] for key in keys if key in reports]
 
 
 def _shown(session: Session, night: Night, rejected: Sequence[tuple[Concept, Concept]]) -> set[int]:

@@ -10,7 +10,7 @@ Both can be called again after a crash: an insight with items is not asked again
 on from its newest checkpoint. Nothing is stored here; the caller keeps what comes back.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -104,6 +104,7 @@ def sleep(
     config: SleepConfig,
     seed: int,
     night_dir: Path,
+    again: Collection[int] = (),
     start_from: Path | None = None,
     progress: Callable[[int], None] | None = None,
     should_stop: Callable[[], bool] | None = None,
@@ -121,6 +122,7 @@ def sleep(
         config: shares, method, LoRA.
         seed: of this night.
         night_dir: folder of this night and of no other; kept until the adapter is installed.
+        again: ids of insights that are studied twice.
         start_from: folder of the current adapter, for method `continue`; None when the current
             is the base.
         progress: told "n more optimizer steps done".
@@ -138,6 +140,7 @@ def sleep(
         prompts=pack,
         config=config,
         seed=seed,
+        again=again,
     )
     taught = {row.insight_id for row in rows if row.insight_id is not None}
     notes = _left_out(tonight, earlier, taught, general, rejected, config)

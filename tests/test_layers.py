@@ -9,6 +9,8 @@ LAYERS = [
     {"cli"},
     {"bench", "report"},
     {"cycle"},
+    {"scaling"},
+    {"measure"},
     {"session", "wake", "sleep", "evaluate", "examine", "promote", "distill", "publish"},
     {"gate"},
     {"memory", "roles", "training", "probes"},

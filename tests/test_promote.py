@@ -283,7 +283,7 @@ def test_too_few_items_to_see_a_gain_say_how_many_would() -> None:
 
 def test_what_nobody_measured_is_named_once() -> None:
     assert said(decide(), "warn", "not measured") == [
-        "warn: not measured, so nothing is known about it: diversity, critic"
+        "warn: not measured, so nothing is known about it: diversity"
     ]
 
 

@@ -79,7 +79,7 @@ def live(
             run.finish_stage(cycle, "sleep", leaks=leaks)
             evaluate_stage(session, cycle, progress=progress)
         if run.stage(cycle) == "promote":
-            promotion = promote_stage(session, cycle)
+            promotion = promote_stage(session, cycle, progress=progress)
             if promotion is not None and not promotion.promoted and not arm.has_gate:
                 run.record_promotion(cycle, _anyway(promotion))
 

@@ -81,7 +81,7 @@ def evaluate(
         if adapter is None and found.stage(cycle) in ("evaluate", "promote"):
             if found.stage(cycle) == "evaluate":
                 evaluate_stage(session, cycle, progress=progress)
-            promote_stage(session, cycle)
+            promote_stage(session, cycle, progress=progress)
             _show_cycle(found, cycle, json)
             return
         version = found.current if adapter in (None, "current") else str(adapter)
@@ -107,7 +107,7 @@ def _begin(session: "Session", stage: str) -> int:
 
 
 def _measure(session: "Session", version: str, *, json: bool, quiet: bool) -> None:
-    from ddl_train.cycle import cycle_suites, evaluate_adapter
+    from ddl_train.measure import cycle_suites, evaluate_adapter
     from ddl_train.records import BASE
     from ddl_train.report.progress import make_progress
     from ddl_train.report.suites import print_reports, reports_object

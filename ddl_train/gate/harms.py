@@ -66,8 +66,9 @@ HARMS = (
 )
 LOSSES = (("kl", "KL"), ("loss", ""))
 """Bounds of a set of texts, by how its name begins: divergence from the base, or token loss."""
-OF_ANSWERS = ("eos", "length")
-"""Harms measured on answers that were written; nobody has to ask for these."""
+UNASKED = ("critic", "eos", "length")
+"""Harms whose absence is not said: answers are written where a suite writes any, and the critic,
+which is the frozen base, is put to its canaries before the night."""
 
 
 def check_harms(
@@ -81,7 +82,7 @@ def check_harms(
     for harm in HARMS:
         of_harm = [_of_items(harm, candidate, other, name, config) for name, other in known]
         checks += [check for check in of_harm if check is not None]
-        if of_harm[-1] is None and harm.name not in OF_ANSWERS:
+        if of_harm[-1] is None and harm.name not in UNASKED:
             silent.append(harm.name)
     for texts in candidate.losses:
         checks += [_of_texts(texts, candidate, other, name, config) for name, other in known]
@@ -112,7 +113,7 @@ def _of_items(
     if harm.worse == "rise":
         differences = [-value for value in differences]
     if len(differences) < config.min_items:
-        if not differences or harm.name in OF_ANSWERS:
+        if not differences or harm.name in ("eos", "length"):
             return None
         count = f"{harm.name} has {len(differences)} items; at least {config.min_items} are needed"
         return Check(rule=harm.name, state="refused", sentence=count)

@@ -13,12 +13,15 @@ ever know: every row of every kept insight is in, earlier ones too, and `replay_
 fills `replay_share` of the night. `general_share` and `no_link_share` are shares of all rows in
 both. Nothing is repeated to fill a share: where there is too little, the night is smaller.
 
+Insights that an earlier night failed to teach are studied `again`: all their rows are in, twice,
+with either method.
+
 Everything here is pure; the order of rows depends on the seed and on nothing else.
 """
 
 import hashlib
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 
 from ddl_train.config import SleepConfig
@@ -48,6 +51,7 @@ def build_rows(
     prompts: Prompts,
     config: SleepConfig,
     seed: int,
+    again: Collection[int] = (),
 ) -> list[TrainingRow]:
     """Mix one night.
 
@@ -60,20 +64,24 @@ def build_rows(
         prompts: the run's prompt pack.
         config: kinds, shares, method, cap.
         seed: of this night.
+        again: ids of insights whose rows are all in, twice.
     """
     new, old = keep_insights(tonight, earlier, config.max_insights)
     usable = [item for item in items if item.family == "study" and item.is_checked]
     new_rows = _study_rows(new, usable, "new", prompts, config)
     old_rows = _study_rows(old, usable, "replay", prompts, config)
+    twice = [row for row in new_rows + old_rows if row.insight_id in again]
+    new_rows += [row for row in old_rows if row.insight_id in again]
+    old_rows = [row for row in old_rows if row.insight_id not in again]
     other_shares = (config.general_share if general else 0.0) + (
         config.no_link_share if rejected else 0.0
     )
     if config.method == "continue" and new_rows:
         replay_share = config.replay_share if old_rows else 0.0
-        num_rows = len(new_rows) / (1 - other_shares - replay_share)
+        num_rows = (len(new_rows) + len(twice)) / (1 - other_shares - replay_share)
         old_rows = _sample(old_rows, round(replay_share * num_rows), seed, "replay")
     else:
-        num_rows = (len(new_rows) + len(old_rows)) / (1 - other_shares)
+        num_rows = (len(new_rows) + len(twice) + len(old_rows)) / (1 - other_shares)
     rows = new_rows + old_rows
     if not rows:
         return []
@@ -90,7 +98,7 @@ def build_rows(
         for a, b in rejected
     ]
     rows += _sample(decoys, round(config.no_link_share * num_rows), seed, "no_link")
-    return _shuffled(rows, seed, "night")
+    return _shuffled(rows, seed, "night", twice=twice)
 
 
 def _study_rows(
@@ -139,9 +147,11 @@ def _sample(rows: Sequence[TrainingRow], size: int, seed: int, purpose: str) -> 
     return _shuffled(rows, seed, purpose)[:size]
 
 
-def _shuffled(rows: Iterable[TrainingRow], seed: int, purpose: str) -> list[TrainingRow]:
-    """Seeded order that does not depend on the order given, and without doubles."""
-    unique = sorted(set(rows), key=_row_order)
+def _shuffled(
+    rows: Iterable[TrainingRow], seed: int, purpose: str, *, twice: Iterable[TrainingRow] = ()
+) -> list[TrainingRow]:
+    """Seeded order that does not depend on the order given, with no doubles but of `twice`."""
+    unique = sorted(set(rows), key=_row_order) + sorted(set(twice), key=_row_order)
     digest = hashlib.sha256(f"{purpose}/{seed}".encode()).digest()
     random.Random(int.from_bytes(digest[:8], "big")).shuffle(unique)
     return unique

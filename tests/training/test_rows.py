@@ -1,5 +1,6 @@
 """A night is mixed as the config says, whatever the order of what it is given."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -70,6 +71,7 @@ def mix(
     general: list[TrainingRow] = GENERAL,
     rejected: list[tuple[Concept, Concept]] = REJECTED,
     seed: int = 0,
+    again: Collection[int] = (),
     **changes: Any,
 ) -> list[TrainingRow]:
     return build_rows(
@@ -81,6 +83,7 @@ def mix(
         prompts=PlainPrompts(),
         config=SleepConfig(**({"kinds": KINDS} | changes)),
         seed=seed,
+        again=again,
     )
 
 
@@ -108,6 +111,22 @@ def test_continue_fills_its_share_with_replay() -> None:
 def test_what_there_is_nothing_of_leaves_room_for_the_rest() -> None:
     rows = mix([insight(1)], [], items_of(1), general=[], rejected=[])
     assert [row.origin for row in rows] == ["new"] * len(KINDS)
+
+
+@pytest.mark.parametrize("method", ["from_base", "continue"])
+def test_what_is_studied_again_is_all_in_twice(method: str) -> None:
+    new, old = [insight(1), insight(2)], [insight(n) for n in range(3, 20)]
+    rows = mix(new, old, items_of(*range(1, 20)), again={2, 7}, method=method)
+    for number, times in ((1, 1), (2, 2), (7, 2)):
+        mine = [row for row in rows if row.insight_id == number]
+        assert len(mine) == times * len(set(mine)) == times * len(KINDS), number
+    assert count(rows, "general") == round(0.1 * len(rows))
+    assert count(rows, "replay") >= 2 * len(KINDS)
+
+
+def test_studying_nothing_again_changes_nothing() -> None:
+    given = ([insight(1), insight(2)], [insight(3)], items_of(1, 2, 3))
+    assert mix(*given, again={99}) == mix(*given)
 
 
 def test_nothing_is_repeated_to_fill_a_share() -> None:

@@ -1,0 +1,69 @@
+"""Kill -9 while less of a refused night is tried, then the same command again: nothing is lost."""
+
+import shutil
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from ddl_train.storage.fsck import fsck
+from tests.test_killed import adapters, live, rows
+from tests.worlds import SEEDLING, small_world_config
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not SEEDLING.is_dir(), reason="needs checkpoints/seedling"),
+]
+POINTS = [
+    ("ddl_train.scaling:scale_adapter>", 1),  # written, and not installed
+    ("ddl_train.storage.run:install_adapter>", 1),  # in place, and not known
+    ("ddl_train.scaling:evaluate_adapter>", 1),  # measured, and not written down
+    ("ddl_train.storage.run:Run.save_report>", 1),  # written down, and not decided
+    ("ddl_train.storage.history:record_promotion<", 1),  # decided, and not recorded
+]
+ANYTHING = {"warn": 9, "block": 9}
+NOTHING = {"warn": 0, "block": 0}
+
+
+@pytest.fixture(scope="module")
+def night(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, Path]:
+    """The config of a run that forgets, its folder, and a copy of it before the gate decides."""
+    folder = tmp_path_factory.mktemp("night")
+    gate = dict.fromkeys(("false_memory", "eos", "length", "loss", "diversity"), ANYTHING)
+    gate |= dict.fromkeys(("retention", "skill"), NOTHING)
+    config = small_world_config(folder, promote={"confidence": 0.6, "min_items": 1, **gate})
+    text = config.read_text().replace("num_pairs: 72", "num_pairs: 144")
+    text = text.replace("num_train_epochs: 1", "num_train_epochs: 8")
+    config.write_text(text.replace("max_items: 12", "max_items: 40"))
+    assert live(config, "ddl_train.cycle:promote<", "1") == -9
+    run_dir = folder / "checkpoints" / config.stem
+    shutil.copytree(run_dir, folder / "before")
+    return config, run_dir, folder / "before"
+
+
+@pytest.fixture(scope="module")
+def decided(night: tuple[Path, Path, Path]) -> Path:
+    """What the run is at its end when nothing interrupts it."""
+    config, run_dir, _ = night
+    assert live(config) == 0
+    whole = run_dir.parent / "whole"
+    shutil.copytree(run_dir, whole)
+    database = sqlite3.connect(whole / "run.sqlite")
+    (num_smaller,) = database.execute("SELECT count(parent) FROM adapters").fetchone()
+    database.close()
+    assert num_smaller, "the night was meant to forget, and to be tried with less of its delta"
+    return whole
+
+
+@pytest.mark.parametrize(("point", "count"), POINTS, ids=[f"{p}{n}" for p, n in POINTS])
+def test_a_run_killed_while_it_tries_less_goes_on_to_the_same_end(
+    point: str, count: int, night: tuple[Path, Path, Path], decided: Path
+) -> None:
+    config, run_dir, before = night
+    shutil.rmtree(run_dir)
+    shutil.copytree(before, run_dir)
+    assert live(config, point, str(count)) == -9
+    assert live(config) == 0
+    assert fsck(run_dir, repair=False) == []
+    assert adapters(run_dir) == adapters(decided)
+    assert rows(run_dir) == rows(decided)
