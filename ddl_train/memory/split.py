@@ -2,7 +2,8 @@
 
 Chunks are cut by semchunk, which knows paragraphs, sentences and clauses of scripts with spaces;
 where there are none, sentence ends are made visible to it first. Sentences are found by their
-terminators (also those of Chinese, Japanese, Hindi, Arabic) with a short list of abbreviations;
+terminators (also those of Chinese, Japanese, Hindi, Arabic) with a short list of abbreviations,
+and may begin with a small letter, as notes do and as no splitter at hand allows;
 Thai and Lao have no terminators, so there a line is a sentence. Lines that a text file was wrapped
 into are joined again; lines that are list items are not.
 """
