@@ -85,7 +85,8 @@ def svg_of(figure: Figure, name: str, alt: str) -> str:
     text = stream.getvalue()
     text = text[text.index("<svg") :]
     text = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>", "", text, flags=re.S)
-    text = re.sub(r'<g id="\w+">', "<g>", text)
+    text = re.sub(r'<g id="[^"]+"/>', "", text)
+    text = re.sub(r'<g id="[^"]+">', "<g>", text)
     for colour, number in asdict(VARIABLES).items():
         text = text.replace(number, f"var(--{colour})")
     quoted = alt.replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;")

@@ -1,6 +1,7 @@
 """Pictures made of dots: the critic's scores with the admission lines, and the map of memory."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -49,9 +50,9 @@ def scores_figure(
         (admitted, colours.blue, "o", 20.0),
     ):
         known = [one for one in given if None not in (getattr(one, across), getattr(one, up))]
-        axes.scatter(
-            [getattr(one, across) for one in known],
-            [getattr(one, up) for one in known],
+        _dots(
+            axes,
+            [(getattr(one, across), getattr(one, up)) for one in known],
             s=size,
             marker=mark,
             color=colour,
@@ -90,23 +91,16 @@ def map_figure(
     of_insights = {one.concept_id for one in insights}
     documents = [place for concept, place in places.items() if concept not in of_insights]
     _edges(axes, shown, places, colours)
-    axes.scatter(
-        [x for x, _ in documents],
-        [y for _, y in documents],
-        s=9,
-        color=colours.muted,
-        alpha=0.5,
-        linewidths=0,
-    )
+    _dots(axes, documents, s=9, color=colours.muted, alpha=0.5, linewidths=0)
     for depth, (colour, mark) in enumerate(DEPTHS, start=1):
         own = [
             places[one.concept_id]
             for one in shown
             if one.depth == depth or (one.depth > depth == len(DEPTHS))
         ]
-        axes.scatter(
-            [x for x, _ in own],
-            [y for _, y in own],
+        _dots(
+            axes,
+            own,
             s=26,
             marker=mark,
             color=getattr(colours, colour),
@@ -116,6 +110,12 @@ def map_figure(
         )
     _numbers(axes, named, places, colours)
     return figure
+
+
+def _dots(axes: Axes, places: Sequence[tuple[float, float]], **style: Any) -> None:
+    """Marks in one style; none where there is no place."""
+    if places:
+        axes.scatter([x for x, _ in places], [y for _, y in places], **style)
 
 
 def _numbers(

@@ -46,6 +46,7 @@ def draw_curve(
         axes.plot(
             [point.cycle + 1],
             [point.value],
+            linestyle="none",
             marker="o",
             markersize=6.5,
             markeredgewidth=1.6,

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import numpy as np
+
 from ddl_train.config import Config, parse_config
 from ddl_train.records import BASE, EvalReport, ItemResult, Promotion, Usage
 from ddl_train.storage.database import transaction
@@ -174,3 +176,26 @@ def _item(
         cluster=cluster,
         is_dreamt=is_dreamt,
     )
+
+
+def add_vectors(run_dir: Path) -> None:
+    """Give every concept a vector that depends on its id, and a mean of zeros."""
+    with Run.open(run_dir) as run, transaction(run.database) as database:
+        ids = [row["concept_id"] for row in database.execute("SELECT concept_id FROM concepts")]
+        for concept_id in ids:
+            vector = np.array([1.0, concept_id / 4, concept_id % 3], dtype="<f4")
+            database.execute(
+                "INSERT INTO embeddings VALUES (?, 'words', ?)", (concept_id, vector.tobytes())
+            )
+        mean = np.zeros(3, dtype="<f4")
+        database.execute("INSERT INTO means VALUES ('words', ?)", (mean.tobytes(),))
+
+
+def empty_run(folder: Path) -> Path:
+    """A run that has begun nothing."""
+    pack = folder / "pack"
+    pack.mkdir(parents=True)
+    for name, text in PACK.items():
+        (pack / name).write_text(text)
+    with Run.create(made_config(folder), pack_dir=pack) as run:
+        return run.dir
