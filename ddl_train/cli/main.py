@@ -7,7 +7,18 @@ forget), `views` (status, insights, ask), `report`, `upkeep` (export, fsck, conf
 import typer
 
 from ddl_train import __version__
-from ddl_train.cli import bench, decisions, environment, report, runs, stages, upkeep, views, world
+from ddl_train.cli import (
+    bench,
+    decisions,
+    environment,
+    evaluating,
+    report,
+    runs,
+    stages,
+    upkeep,
+    views,
+    world,
+)
 from ddl_train.cli.boundary import Boundary
 
 app = typer.Typer(
@@ -29,7 +40,7 @@ app.command("init", rich_help_panel=RUN)(runs.init)
 app.command("ingest", rich_help_panel=RUN)(runs.ingest)
 app.command("wake", rich_help_panel=STAGES)(stages.wake)
 app.command("sleep", rich_help_panel=STAGES)(stages.sleep)
-app.command("eval", rich_help_panel=STAGES)(stages.evaluate)
+app.command("eval", rich_help_panel=STAGES)(evaluating.evaluate)
 app.command("promote", rich_help_panel=DECIDE)(decisions.promote)
 app.command("rollback", rich_help_panel=DECIDE)(decisions.rollback)
 app.command("forget", rich_help_panel=DECIDE)(decisions.forget)

@@ -23,6 +23,17 @@ from ddl_train.probes.uptake import build_probes
 from ddl_train.records import ConceptPair, Insight, Probe, StudyItem, TrainingRow
 
 FILE_SUITES = ("truth", "retention", "skill", "false_memory")
+SUITES = (
+    "uptake",
+    *FILE_SUITES,
+    "context",
+    "iteration",
+    "lm_eval",
+    "wake",
+    "diversity",
+    "critic",
+)
+"""All that can be asked for by name."""
 HELD_OUT = "held-out documents"
 """Name of the text set that memory keeps from wake and sleep."""
 

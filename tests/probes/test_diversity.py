@@ -73,7 +73,7 @@ def test_near_duplicates_are_those_with_a_twin() -> None:
 
 
 def test_a_collapsed_adapter_shows_in_every_figure() -> None:
-    one = rows(*[[1, 0, 0, 0]] * 4)
+    one = rows(*[[1.0, 0.0, 0.0, 0.0]] * 4)
     many = np.eye(4, dtype=np.float32)
     collapsed, free = figures(SAME, one), figures(DIFFERENT, many)
     for name in ("distinct_1", "distinct_2", "entropy", "vendi_score"):

@@ -1,0 +1,188 @@
+"""`ddl-train eval`: the held-out probes, put to a run, to any adapter with its base, to a base."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ddl_train.cli.arguments import (
+    JsonOption,
+    QuietOption,
+    find_run,
+    output,
+    print_json,
+    side_output,
+)
+from ddl_train.cli.boundary import say
+from ddl_train.cli.working import take_up
+
+if TYPE_CHECKING:
+    from ddl_train.cli.measuring import Measured
+    from ddl_train.session import Session
+    from ddl_train.storage.run import Run
+
+
+def evaluate(
+    target: Annotated[
+        str,
+        typer.Argument(
+            metavar="RUN|ADAPTER|BASE",
+            help="A run; or an adapter (folder or Hub id) of --base; or a base by itself.",
+        ),
+    ],
+    adapter: Annotated[
+        str | None,
+        typer.Option(help="Of a run: `current`, `base` or a version, measured beside the base."),
+    ] = None,
+    against: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Another adapter beside it: a version, a folder or a Hub id. Repeatable."
+        ),
+    ] = None,
+    base: Annotated[
+        str | None, typer.Option(help="Base of an adapter that is no run's: folder or Hub id.")
+    ] = None,
+    suite: Annotated[list[str] | None, typer.Option(help="Only this suite. Repeatable.")] = None,
+    probes: Annotated[
+        list[str] | None,
+        typer.Option(metavar="SUITE=FILE", help="Ask this file too: truth=FILE, ... Repeatable."),
+    ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(help="Whose model, prompts and probe files are used where there is no run."),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for eval.json and the items as Parquet.")
+    ] = None,
+    max_items: Annotated[int | None, typer.Option(min=1, help="Of each suite.")] = None,
+    max_tokens: Annotated[
+        int | None, typer.Option(min=1, help="Read and written by all adapters; less is asked.")
+    ] = None,
+    sealed: Annotated[
+        bool, typer.Option("--sealed", help="Break the seal: ask the third nobody looks at.")
+    ] = False,
+    history: Annotated[
+        bool, typer.Option("--history", help="Every suite over the cycles of a run.")
+    ] = False,
+    json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Put the held-out probes to adapters, side by side.
+
+    On a run without further options and with a night that waits for its verdict: the evaluate stage
+    of the cycle, and the gate's decision. Otherwise nothing is decided or kept.
+    """
+    from ddl_train.cli.measuring import Wanted, measure_outside, measure_run
+    from ddl_train.probes.budget import check_names
+
+    wanted = Wanted(
+        adapter=adapter,
+        against=tuple(against or ()),
+        suites=tuple(suite or ()),
+        files=tuple(probes or ()),
+        max_items=max_items,
+        max_tokens=max_tokens,
+        is_sealed=sealed,
+        is_quiet=quiet,
+    )
+    check_names(wanted.suites)
+    run_dir = _run_dir(target, is_outside=base is not None)
+    if history:
+        _show_history(find_run(target), out=out, json=json)
+        return
+    if run_dir is None:
+        found = measure_outside(target, base=base, config=config, wanted=wanted)
+    else:
+        with take_up(run_dir) as session:
+            if wanted.is_plain and out is None and _waits(session):
+                _decide(session, json=json, quiet=quiet)
+                return
+            found = measure_run(session, wanted)
+    if out is not None:
+        from ddl_train.report.evaluation import evaluation_object, write_evaluation
+
+        for path in write_evaluation(evaluation_object(found.reports, found.examination), out):
+            say(f"wrote {path}")
+    _show(found, json=json)
+
+
+def _run_dir(target: str, *, is_outside: bool) -> Path | None:
+    """The run that is meant; None for an adapter or a base."""
+    from ddl_train.storage.create import is_run
+
+    for place in (Path(target), Path("checkpoints") / target):
+        if is_run(place) and not is_outside:
+            return place
+    path = Path(target)
+    if is_outside or any(
+        (path / name).is_file() for name in ("config.json", "adapter_config.json")
+    ):
+        return None
+    if not path.exists() and not target.startswith((".", "/", "~")) and target.count("/") == 1:
+        return None
+    return find_run(target)
+
+
+def _waits(session: "Session") -> bool:
+    """Whether a night waits for its verdict."""
+    return session.run.stage(session.run.next_cycle) in ("evaluate", "promote")
+
+
+def _decide(session: "Session", *, json: bool, quiet: bool) -> None:
+    from ddl_train.cycle import evaluate_stage, promote_stage
+    from ddl_train.report.progress import make_progress
+
+    progress = make_progress(side_output(), is_quiet=quiet)
+    run = session.run
+    cycle = run.next_cycle
+    if run.stage(cycle) == "evaluate":
+        evaluate_stage(session, cycle, progress=progress)
+    promote_stage(session, cycle, progress=progress)
+    _show_cycle(run, cycle, json)
+
+
+def _show(found: "Measured", *, json: bool) -> None:
+    from ddl_train.report.evaluation import (
+        evaluation_object,
+        print_evaluation,
+        print_examination,
+    )
+
+    if json:
+        print_json(evaluation_object(found.reports, found.examination))
+        return
+    if found.reports:
+        print_evaluation(found.reports, output())
+    if found.examination is not None:
+        print_examination(found.examination, output())
+    output().print(
+        f"cost: {found.usage.num_tokens:,} tokens, {found.usage.seconds:.1f} s of model time",
+        soft_wrap=True,
+    )
+
+
+def _show_history(run_dir: Path, *, out: Path | None, json: bool) -> None:
+    from ddl_train.report.trends import plot_history, print_history, read_history
+    from ddl_train.storage.run import Run
+
+    with Run.read(run_dir) as run:
+        history = read_history(run)
+    if out is not None and history["cycles"]:
+        plot_history(history, out / "history.png")
+        say(f"wrote {out / 'history.png'}")
+    if json:
+        print_json(history)
+    else:
+        print_history(history, output())
+
+
+def _show_cycle(run: "Run", cycle: int, json: bool) -> None:
+    from ddl_train.report.status import read_status
+    from ddl_train.report.tables import print_status
+
+    status = read_status(run)
+    if json:
+        print_json(next(one for one in status["cycles"] if one["cycle"] == cycle))
+    else:
+        print_status(status, output())

@@ -1,0 +1,183 @@
+"""Suites of a run over its cycles: `eval RUN --history`."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from ddl_train.memory.reading import read_insights
+from ddl_train.probes.statistics import wilson
+from ddl_train.probes.trends import ChangePoint, find_change, transfer, uptake_matrix
+from ddl_train.records import BASE, EvalReport, ItemResult, JsonObject
+from ddl_train.report.suites import group_items
+from ddl_train.storage.openings import read_openings
+from ddl_train.storage.run import Run
+
+_BARS = "▁▂▃▄▅▆▇█"
+
+
+def read_history(run: Run) -> JsonObject:
+    """{cycles[], suites{}, transfer{}, sealed_openings[]}; of the adapter in use after each cycle.
+
+    A suite is {right[], asked[], share[], low[], high[], margin[], jump_of_share, jump_of_margin},
+    point by point over `cycles`.
+    """
+    in_use = _in_use(run)
+    cycles = sorted(in_use)
+    by_key = {(report.cycle, report.adapter): report for report in run.reports()}
+    asked = [cycle for cycle in cycles if (cycle, in_use[cycle]) in by_key]
+    reports = [by_key[cycle, in_use[cycle]] for cycle in asked]
+    suites = {
+        name: _series([group_items(report).get(name, []) for report in reports])
+        for name in dict.fromkeys(name for report in reports for name in group_items(report))
+    }
+    return {
+        "cycles": asked,
+        "adapters": [in_use[cycle] for cycle in asked],
+        "suites": suites,
+        "transfer": _transfer(run, asked, in_use, by_key),
+        "sealed_openings": [
+            {"opened_at": one.opened_at, "adapters": list(one.adapters), "items": one.num_items}
+            for one in read_openings(run.database)
+        ],
+    }
+
+
+def print_history(history: JsonObject, console: Console) -> None:
+    """A line of bars for each suite, then transfer, and what looks like a jump."""
+    if not history["cycles"]:
+        console.print("no night was evaluated yet")
+        return
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("suite, adapter in use")
+    for name in ("over the cycles", "first", "last [95 %]", "score, first", "last", "jump"):
+        table.add_column(name, justify="left" if name in ("over the cycles", "jump") else "right")
+    for name, row in history["suites"].items():
+        last = f"{100 * row['share'][-1]:.1f} [{100 * row['low'][-1]:.1f}, {100 * row['high'][-1]:.1f}]"
+        table.add_row(
+            name,
+            _bars(row["share"]),
+            f"{100 * row['share'][0]:.1f}",
+            last,
+            f"{row['margin'][0]:.3f}",
+            f"{row['margin'][-1]:.3f}",
+            _jump(row, history["cycles"]),
+        )
+    console.print(table)
+    for name, value in history["transfer"].items():
+        said = "not known yet" if value is None else f"{100 * value:+.1f} points"
+        console.print(f"{name.replace('_', ' ')}: {said}")
+    if len(history["cycles"]) < 4:
+        console.print("a jump is looked for from four nights on")
+    for one in history["sealed_openings"]:
+        console.print(
+            f"the sealed probes were opened on {one['opened_at']} for {', '.join(one['adapters'])}"
+        )
+
+
+def plot_history(history: JsonObject, path: Path) -> None:
+    """Every suite as a line with its interval, exact match above, continuous score below."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(9, 7), layout="constrained")
+    above, below = figure.subplots(2, 1, sharex=True)
+    cycles = [cycle + 1 for cycle in history["cycles"]]
+    for name, row in history["suites"].items():
+        (line,) = above.plot(cycles, row["share"], marker="o", label=name)
+        above.fill_between(cycles, row["low"], row["high"], alpha=0.12, color=line.get_color())
+        below.plot(cycles, row["margin"], marker="o", color=line.get_color())
+    above.set(ylabel="share right, 95 %", ylim=(0, 1), title="the adapter in use after each cycle")
+    below.set(ylabel="continuous score", xlabel="cycle")
+    below.set_xticks(cycles)
+    above.legend(fontsize="small", ncols=3)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=150)
+
+
+def _in_use(run: Run) -> dict[int, str]:
+    """Cycle -> adapter that was current after the gate's decision in it."""
+    current, found = BASE, {}
+    for row in run.promotions():
+        if row.promotion.promoted:
+            current = row.promotion.candidate
+        found[row.cycle] = current
+    return found
+
+
+def _series(groups: Sequence[Sequence[ItemResult]]) -> JsonObject:
+    """Shares and margins point by point; nights in which the suite was not asked are left out."""
+    asked = [group for group in groups if group]
+    right = [sum(item.is_correct for item in group) for group in asked]
+    margins = [sum(item.margin for item in group) / len(group) for group in asked]
+    intervals = [wilson(n, len(group)) for n, group in zip(right, asked, strict=True)]
+    shares = [n / len(group) for n, group in zip(right, asked, strict=True)]
+    return {
+        "places": [place for place, group in enumerate(groups) if group],
+        "right": right,
+        "asked": [len(group) for group in asked],
+        "share": shares,
+        "low": [low for low, _ in intervals],
+        "high": [high for _, high in intervals],
+        "margin": margins,
+        "jump_of_share": _change(find_change(shares)),
+        "jump_of_margin": _change(find_change(margins)),
+    }
+
+
+def _change(found: ChangePoint | None) -> JsonObject | None:
+    if found is None:
+        return None
+    return {
+        "place": found.place,
+        "before": found.before,
+        "after": found.after,
+        "p_value": found.p_value,
+    }
+
+
+def _transfer(
+    run: Run,
+    cycles: Sequence[int],
+    in_use: dict[int, str],
+    by_key: dict[tuple[int, str], EvalReport],
+) -> JsonObject:
+    num_cycles = max(cycles, default=-1) + 1
+    admitted_in = {
+        f"insight {one.insight_id}": one.cycle
+        for one in read_insights(run.database, cycle=None, ids=None)
+        if one.cycle < num_cycles
+    }
+    names = [in_use[cycle] for cycle in cycles]
+    earlier = [BASE, *names[:-1]]
+
+    def matrix(adapters: Sequence[str]) -> list[list[tuple[int, int]]]:
+        reports = [
+            by_key.get((cycle, adapter), EvalReport(adapter=adapter, cycle=cycle, items=()))
+            for cycle, adapter in zip(cycles, adapters, strict=True)
+        ]
+        wide = uptake_matrix(reports, admitted_in, num_cycles)
+        return [[row[cycle] for cycle in cycles] for row in wide]
+
+    found = transfer(matrix(names), matrix(earlier), matrix([BASE] * len(names)))
+    return {
+        "backward_transfer": found.backward,
+        "forward_transfer": found.forward,
+        "forgetting": found.forgetting,
+    }
+
+
+def _bars(shares: Sequence[float]) -> str:
+    top = len(_BARS) - 1
+    return "".join(_BARS[min(top, max(0, round(share * top)))] for share in shares)
+
+
+def _jump(row: JsonObject, cycles: Sequence[int]) -> str:
+    """Whether the exact-match score leaps, and the continuous one with it."""
+    share, margin = row["jump_of_share"], row["jump_of_margin"]
+    if share is None or share["p_value"] > 0.05:
+        return ""
+    cycle = cycles[row["places"][share["place"]]] + 1
+    if margin is not None and margin["p_value"] <= 0.05 and margin["place"] == share["place"]:
+        return f"in cycle {cycle}, in both scores"
+    return f"in cycle {cycle}, of the metric only"
