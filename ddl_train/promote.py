@@ -28,6 +28,7 @@ from ddl_train.config import PromoteConfig
 from ddl_train.gate.checks import Check, check_completeness
 from ddl_train.gate.gains import check_gain, spend_alpha
 from ddl_train.gate.harms import check_harms, is_forgetting
+from ddl_train.gate.scaling import CHOOSE, DECIDE, half_of
 from ddl_train.records import EvalReport, Promotion
 
 
@@ -83,6 +84,34 @@ def check_night(
     if config.mode == "strict":
         checks += check_gain("truth", candidate, current, alpha, config)
     return checks + check_harms(candidate, current, base, config)
+
+
+def decide_by_halves(
+    candidate: EvalReport,
+    current: EvalReport,
+    base: EvalReport,
+    history: Sequence[Promotion],
+    config: PromoteConfig,
+    *,
+    num_nights: int = 1,
+) -> tuple[Promotion, Promotion]:
+    """The decision by the half of the items that chooses a share of a delta, and by the other.
+
+    Half of `min_items` is asked of each. Arguments as of `promote`.
+    """
+    limits = config.model_copy(update={"min_items": math.ceil(config.min_items / 2)})
+    choice, decision = (
+        promote(
+            half_of(candidate, half),
+            half_of(current, half),
+            half_of(base, half),
+            history,
+            limits,
+            num_nights=num_nights,
+        )
+        for half in (CHOOSE, DECIDE)
+    )
+    return choice, decision
 
 
 def failed_only_by_forgetting(checks: Sequence[Check]) -> bool:

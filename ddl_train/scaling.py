@@ -8,10 +8,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from ddl_train.errors import Interrupted
-from ddl_train.gate.scaling import CHOOSE, DECIDE, half_of, in_words
+from ddl_train.gate.scaling import in_words
 from ddl_train.measure import evaluate_adapter
 from ddl_train.probes.suites import Suites
-from ddl_train.promote import promote
+from ddl_train.promote import decide_by_halves
 from ddl_train.records import BASE, EvalReport, Progress, Promotion
 from ddl_train.session import Session
 from ddl_train.training.delta import scale_adapter
@@ -41,20 +41,11 @@ def try_smaller(
     """
     config = session.config
     factors = sorted(config.promote.scale_factors, reverse=True)
-    limits = config.promote.model_copy(update={"min_items": -(-config.promote.min_items // 2)})
     history = [row.promotion for row in session.run.promotions()]
     current, base = reports[session.run.current], reports[BASE]
     for factor, report in _measure(session, cycle, refused.candidate, factors, suites, progress):
-        choice, decision = (
-            promote(
-                half_of(report, half),
-                half_of(current, half),
-                half_of(base, half),
-                history,
-                limits,
-                num_nights=config.num_cycles,
-            )
-            for half in (CHOOSE, DECIDE)
+        choice, decision = decide_by_halves(
+            report, current, base, history, config.promote, num_nights=config.num_cycles
         )
         if choice.promoted and decision.promoted:
             return _with(decision, factor, f"ok: {_why(refused)}; with {factor:g} of its delta:")
