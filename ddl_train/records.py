@@ -416,8 +416,11 @@ class Prompts(Protocol):
 class StageProgress(Protocol):
     """What one stage tells of its work while it goes on."""
 
-    def advance(self, n: int, **facts: float | str) -> None:
-        """`n` more items are done; `facts` (an admission rate, a loss) replace those shown."""
+    def advance(self, n: int, *, total: int | None = None, **facts: float | str) -> None:
+        """`n` more items are done; `facts` (an admission rate, a loss) replace those shown.
+
+        `total` is told by a stage that learns only at work how much there is.
+        """
         ...
 
 

@@ -49,7 +49,7 @@ def study(
     earlier: Sequence[Insight],
     stored: Sequence[StudyItem],
     config: SleepConfig,
-    progress: Callable[[int], None] | None = None,
+    progress: Callable[..., None] | None = None,
 ) -> tuple[list[StudyItem], Usage]:
     """Write the items that tonight's night and its evaluation still lack.
 
@@ -60,7 +60,7 @@ def study(
         earlier: insights that it has.
         stored: items of both families that exist already.
         config: kinds and cap.
-        progress: told "n more insights done", once for each family.
+        progress: told "n more insights done" and the `total`, once for each family.
 
     Returns:
         New items only, to be stored, and what they cost.
@@ -88,7 +88,7 @@ def study(
             items += written
             usage += cost
         if progress:
-            progress(len(new) + len(old))
+            progress(len(new) + len(old), total=len(wanted) * (len(new) + len(old)))
     return items, usage
 
 
@@ -106,7 +106,7 @@ def sleep(
     night_dir: Path,
     again: Collection[int] = (),
     start_from: Path | None = None,
-    progress: Callable[[int], None] | None = None,
+    progress: Callable[..., None] | None = None,
     should_stop: Callable[[], bool] | None = None,
 ) -> Night:
     """Mix the rows of one night and train its adapter.
@@ -125,7 +125,7 @@ def sleep(
         again: ids of insights that are studied twice.
         start_from: folder of the current adapter, for method `continue`; None when the current
             is the base.
-        progress: told "n more optimizer steps done".
+        progress: told "n more optimizer steps done" and the `total` of the night.
         should_stop: asked after every step.
 
     Raises:

@@ -41,7 +41,7 @@ class SilentProgress:
 
 
 class _Silence:
-    def advance(self, n: int, **facts: float | str) -> None:
+    def advance(self, n: int, *, total: int | None = None, **facts: float | str) -> None:
         pass
 
 
@@ -76,11 +76,15 @@ class _Bar:
     pace: "_Pace"
     facts: dict[str, float | str] = field(default_factory=dict)
 
-    def advance(self, n: int, **facts: float | str) -> None:
+    def advance(self, n: int, *, total: int | None = None, **facts: float | str) -> None:
         self.facts |= facts
-        self.pace.add(n)
+        self.pace.add(n, total)
         self.bars.update(
-            self.task, advance=n, facts=_in_words(self.facts), pace=_speed(self.pace.per_second)
+            self.task,
+            advance=n,
+            total=self.pace.total,
+            facts=_in_words(self.facts),
+            pace=_speed(self.pace.per_second),
         )
 
 
@@ -114,9 +118,9 @@ class _Lines:
     facts: dict[str, float | str] = field(default_factory=dict)
     _last_s: float = 0.0
 
-    def advance(self, n: int, **facts: float | str) -> None:
+    def advance(self, n: int, *, total: int | None = None, **facts: float | str) -> None:
         self.facts |= facts
-        self.pace.add(n)
+        self.pace.add(n, total)
         if self.pace.elapsed_s - self._last_s >= self.interval_s and not self.pace.is_done:
             self._last_s = self.pace.elapsed_s
             left = self.pace.left_s
@@ -145,8 +149,9 @@ class _Pace:
     def __post_init__(self) -> None:
         self._start_s = self.clock()
 
-    def add(self, n: int) -> None:
+    def add(self, n: int, total: int | None) -> None:
         self.num_done += n
+        self.total = self.total if total is None else total
 
     @property
     def elapsed_s(self) -> float:

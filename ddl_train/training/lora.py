@@ -87,7 +87,7 @@ def train_lora(
     out_dir: Path,
     seed: int,
     start_from: Path | None = None,
-    progress: Callable[[int], None] | None = None,
+    progress: Callable[..., None] | None = None,
     should_stop: Callable[[], bool] | None = None,
 ) -> TrainedAdapter:
     """Train one adapter on `rows`, or go on where a killed call with the same arguments was.
@@ -101,7 +101,7 @@ def train_lora(
         out_dir: folder of this night and of no other; the result is in `out_dir/adapter`.
         seed: of initialisation, order and dropout.
         start_from: adapter folder to continue from; None trains a new adapter from the base.
-        progress: told "n more optimizer steps done".
+        progress: told "n more optimizer steps done" and the `total` of the night.
         should_stop: asked after every step; True saves a checkpoint and stops.
 
     Raises:

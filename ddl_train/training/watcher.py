@@ -12,7 +12,7 @@ class Watcher(TrainerCallback):
     """The only callback of a night."""
 
     def __init__(
-        self, progress: Callable[[int], None] | None, should_stop: Callable[[], bool] | None
+        self, progress: Callable[..., None] | None, should_stop: Callable[[], bool] | None
     ) -> None:
         self.failed_because: str | None = None
         self.was_stopped = False
@@ -33,7 +33,7 @@ class Watcher(TrainerCallback):
     ) -> None:
         """Tell what is new (a resumed night begins with what was done), and stop when asked."""
         if self._progress and state.global_step > self._num_told:
-            self._progress(state.global_step - self._num_told)
+            self._progress(state.global_step - self._num_told, total=state.max_steps)
             self._num_told = state.global_step
         is_last = state.global_step >= state.max_steps
         if not is_last and self._should_stop and self._should_stop():

@@ -53,6 +53,15 @@ def test_facts_stay_shown_until_they_change() -> None:
     assert stream.getvalue().splitlines()[1] == "sleep 1: 2, 1.0/s, loss 2"
 
 
+def test_a_total_that_is_known_only_at_work_gives_the_time_left() -> None:
+    stream, clock = io.StringIO(), Clock()
+    progress = PlainProgress(Console(file=stream, width=200), interval_s=0, clock=clock)
+    with progress.stage("sleep 1", None) as stage:
+        clock.now += 2
+        stage.advance(1, total=5)
+    assert stream.getvalue().splitlines()[0] == "sleep 1: 1/5, 0.5/s, 8 s left"
+
+
 def test_a_terminal_gets_a_bar() -> None:
     stream = io.StringIO()
     console = Console(file=stream, force_terminal=True, width=80)

@@ -111,13 +111,18 @@ def test_a_stopped_night_goes_on_as_if_nothing_had_happened(
             quick(),
             out_dir=tmp_path,
             seed=7,
-            progress=told.append,
+            progress=lambda n, total: told.append(n),
             should_stop=lambda: sum(told) >= stop_at,
         )
     assert sum(told) == stop_at
     told.clear()
     resumed = train_lora(
-        engine, some_rows(), quick(), out_dir=tmp_path, seed=7, progress=told.append
+        engine,
+        some_rows(),
+        quick(),
+        out_dir=tmp_path,
+        seed=7,
+        progress=lambda n, total: told.append(n),
     )
     assert told[0] == stop_at + 1
     assert sum(told) == count_steps(10, quick()) == 10
@@ -136,7 +141,7 @@ def test_a_half_written_checkpoint_is_not_resumed(
             quick(),
             out_dir=tmp_path,
             seed=7,
-            progress=steps.append,
+            progress=lambda n, total: steps.append(n),
             should_stop=lambda: sum(steps) >= 5,
         )
     # without this file the Trainer would go on in silence with a fresh optimizer
@@ -156,7 +161,7 @@ def test_a_checkpoint_of_another_night_is_never_resumed(
             quick(),
             out_dir=tmp_path,
             seed=7,
-            progress=steps.append,
+            progress=lambda n, total: steps.append(n),
             should_stop=lambda: sum(steps) >= 5,
         )
     other = train_lora(engine, some_rows(), quick(), out_dir=tmp_path, seed=7)
@@ -181,7 +186,12 @@ def test_a_killed_night_equals_an_uninterrupted_one(
     assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
     told: list[int] = []
     resumed = train_lora(
-        engine, some_rows(), quick(), out_dir=tmp_path, seed=7, progress=told.append
+        engine,
+        some_rows(),
+        quick(),
+        out_dir=tmp_path,
+        seed=7,
+        progress=lambda n, total: told.append(n),
     )
     assert weights(resumed) == weights(night)
     assert figures(resumed) == figures(night)
@@ -192,7 +202,12 @@ def test_a_finished_night_is_not_trained_again(engine: TransformersEngine, tmp_p
     first = train_lora(engine, some_rows(4), quick(), out_dir=tmp_path, seed=1)
     steps: list[int] = []
     again = train_lora(
-        engine, some_rows(4), quick(), out_dir=tmp_path, seed=1, progress=steps.append
+        engine,
+        some_rows(4),
+        quick(),
+        out_dir=tmp_path,
+        seed=1,
+        progress=lambda n, total: steps.append(n),
     )
     assert steps == []
     assert again == first
