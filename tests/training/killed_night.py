@@ -23,7 +23,7 @@ def die(*_: Any, **__: Any) -> None:
 def main(model: str, night: str, when: str) -> None:
     steps: list[int] = []
 
-    def progress(num_steps: int) -> None:
+    def progress(num_steps: int, total: int) -> None:
         steps.append(num_steps)
         if when == "step" and sum(steps) == 5:
             die()
