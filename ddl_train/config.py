@@ -185,6 +185,7 @@ class SleepConfig(StageConfig):
     lr_scheduler_type: Literal["linear", "cosine"] = "cosine"
     warmup_steps: int = Field(5, ge=0)
     num_train_epochs: float = Field(2.0, gt=0)
+    """Passes over the study rows; each draws on through general text and decoys."""
     per_device_train_batch_size: int = Field(8, gt=0)
     """Rows a forward pass holds; with `packing` it holds one pack of `max_length` tokens."""
     gradient_accumulation_steps: int = Field(1, gt=0)
@@ -230,7 +231,7 @@ class EvaluateConfig(StageConfig):
     """Cap on each suite; a seeded sample beyond."""
     max_new_tokens: int = Field(48, gt=0)
     """Of generated answers; a right answer that is longer gets the room it needs."""
-    num_dream_pairs: int | None = Field(24, ge=10)
+    num_dream_pairs: int | None = Field(32, ge=10)
     """Pairs, never dreamt on, that every adapter dreams on for `diversity` and `wake`. None does
     not ask."""
     num_context: int | None = Field(24, gt=0)

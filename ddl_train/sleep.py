@@ -21,7 +21,7 @@ from ddl_train.records import Concept, Engine, Insight, StudyItem, TrainingRow, 
 from ddl_train.roles.prompts import PromptPack
 from ddl_train.roles.student import write_items
 from ddl_train.training.lora import TrainedAdapter, train_lora
-from ddl_train.training.rows import PROPOSE, build_rows, keep_insights
+from ddl_train.training.rows import PROPOSE, build_night, keep_insights
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -29,7 +29,7 @@ class Night:
     """What one night brought."""
 
     rows: tuple[TrainingRow, ...]
-    """What was trained on, in order."""
+    """What was trained on: all epochs, one after another."""
     insight_ids: tuple[int, ...]
     """Insights that have at least one row."""
     adapter_dir: Path | None
@@ -131,7 +131,7 @@ def sleep(
     Raises:
         Interrupted: `should_stop` said so, and a checkpoint is saved.
     """
-    rows = build_rows(
+    rows = build_night(
         tonight,
         earlier,
         items,
@@ -148,7 +148,7 @@ def sleep(
         trained = train_lora(
             engine,
             rows,
-            config,
+            config.model_copy(update={"num_train_epochs": 1.0}),  # rows hold all epochs
             out_dir=night_dir,
             seed=seed,
             start_from=start_from if config.method == "continue" else None,

@@ -13,6 +13,9 @@ ever know: every row of every kept insight is in, earlier ones too, and `replay_
 fills `replay_share` of the night. `general_share` and `no_link_share` are shares of all rows in
 both. Nothing is repeated to fill a share: where there is too little, the night is smaller.
 
+A night of several epochs has its study rows in each, and draws on through the general text and the
+decoys: the same few rows again and again would be learned by heart and hold nothing else in place.
+
 Insights that an earlier night failed to teach are studied `again`: all their rows are in, twice,
 with either method.
 
@@ -20,6 +23,7 @@ Everything here is pure; the order of rows depends on the seed and on nothing el
 """
 
 import hashlib
+import math
 import random
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
@@ -41,6 +45,37 @@ def keep_insights(
     return new, old[: max_insights - len(new)]
 
 
+def build_night(
+    tonight: Sequence[Insight],
+    earlier: Sequence[Insight],
+    items: Sequence[StudyItem],
+    *,
+    general: Sequence[TrainingRow],
+    rejected: Sequence[tuple[Concept, Concept]],
+    prompts: Prompts,
+    config: SleepConfig,
+    seed: int,
+    again: Collection[int] = (),
+) -> list[TrainingRow]:
+    """All epochs of a night, one after another; arguments as of `build_rows`."""
+    night: list[TrainingRow] = []
+    for epoch in range(math.ceil(config.num_train_epochs)):
+        rows = build_rows(
+            tonight,
+            earlier,
+            items,
+            general=general,
+            rejected=rejected,
+            prompts=prompts,
+            config=config,
+            seed=seed,
+            again=again,
+            epoch=epoch,
+        )
+        night += rows[: round(min(1.0, config.num_train_epochs - epoch) * len(rows))]
+    return night
+
+
 def build_rows(
     tonight: Sequence[Insight],
     earlier: Sequence[Insight],
@@ -52,8 +87,9 @@ def build_rows(
     config: SleepConfig,
     seed: int,
     again: Collection[int] = (),
+    epoch: int = 0,
 ) -> list[TrainingRow]:
-    """Mix one night.
+    """Mix one epoch of a night.
 
     Args:
         tonight: insights that the current adapter has not been trained on.
@@ -65,6 +101,7 @@ def build_rows(
         config: kinds, shares, method, cap.
         seed: of this night.
         again: ids of insights whose rows are all in, twice.
+        epoch: of this night; others draw other general rows and decoys while there are any.
     """
     new, old = keep_insights(tonight, earlier, config.max_insights)
     usable = [item for item in items if item.family == "study" and item.is_checked]
@@ -79,7 +116,7 @@ def build_rows(
     if config.method == "continue" and new_rows:
         replay_share = config.replay_share if old_rows else 0.0
         num_rows = (len(new_rows) + len(twice)) / (1 - other_shares - replay_share)
-        old_rows = _sample(old_rows, round(replay_share * num_rows), seed, "replay")
+        old_rows = _sample(old_rows, round(replay_share * num_rows), seed, "replay", epoch)
     else:
         num_rows = (len(new_rows) + len(twice) + len(old_rows)) / (1 - other_shares)
     rows = new_rows + old_rows
@@ -87,7 +124,7 @@ def build_rows(
         return []
     rows += [
         replace(row, origin="general")
-        for row in _sample(general, round(config.general_share * num_rows), seed, "general")
+        for row in _sample(general, round(config.general_share * num_rows), seed, "general", epoch)
     ]
     decoys = [
         TrainingRow(
@@ -97,8 +134,8 @@ def build_rows(
         )
         for a, b in rejected
     ]
-    rows += _sample(decoys, round(config.no_link_share * num_rows), seed, "no_link")
-    return _shuffled(rows, seed, "night", twice=twice)
+    rows += _sample(decoys, round(config.no_link_share * num_rows), seed, "no_link", epoch)
+    return _shuffled(rows, seed, f"night {epoch}" if epoch else "night", twice=twice)
 
 
 def _study_rows(
@@ -143,8 +180,14 @@ def _strongest_first(insight: Insight) -> tuple[float, int]:
     return -insight.strength, -insight.insight_id
 
 
-def _sample(rows: Sequence[TrainingRow], size: int, seed: int, purpose: str) -> list[TrainingRow]:
-    return _shuffled(rows, seed, purpose)[:size]
+def _sample(
+    rows: Sequence[TrainingRow], size: int, seed: int, purpose: str, epoch: int
+) -> list[TrainingRow]:
+    """`size` rows at most; epochs take turns through all of them."""
+    order = _shuffled(rows, seed, purpose)
+    size = min(size, len(order))
+    start = epoch * size % len(order) if order else 0
+    return (order + order)[start : start + size]
 
 
 def _shuffled(

@@ -1,5 +1,6 @@
 """A night is mixed as the config says, whatever the order of what it is given."""
 
+from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import Any
@@ -8,7 +9,7 @@ import pytest
 
 from ddl_train.config import SleepConfig
 from ddl_train.records import Concept, Insight, Scores, StudyItem, TrainingRow
-from ddl_train.training.rows import build_rows, keep_insights
+from ddl_train.training.rows import build_night, build_rows, keep_insights
 
 KINDS = ["restate", "forward", "reverse", "propose"]
 
@@ -183,3 +184,39 @@ def test_tonight_comes_first_and_then_the_strongest() -> None:
 def test_shares_must_leave_room_for_what_is_new() -> None:
     with pytest.raises(ValueError, match="leave nothing for new insights"):
         SleepConfig(replay_share=0.5, general_share=0.3, no_link_share=0.2)
+
+
+def a_night(num_train_epochs: float, *, num_general: int = 100) -> list[TrainingRow]:
+    return build_night(
+        [insight(1), insight(2)],
+        [],
+        items_of(1, 2),
+        general=GENERAL[:num_general],
+        rejected=[],
+        prompts=PlainPrompts(),
+        config=SleepConfig(
+            kinds=KINDS, num_train_epochs=num_train_epochs, general_share=0.5, no_link_share=0
+        ),
+        seed=0,
+    )
+
+
+def test_every_epoch_has_every_study_row() -> None:
+    counts = Counter(row for row in a_night(3) if row.origin == "new")
+    assert len(counts) == 8
+    assert set(counts.values()) == {3}
+
+
+def test_epochs_draw_on_through_general_text() -> None:
+    general = [row for row in a_night(3) if row.origin == "general"]
+    assert len(set(general)) == len(general) == 24
+
+
+def test_general_text_comes_again_only_when_all_of_it_was_had() -> None:
+    counts = Counter(row for row in a_night(3, num_general=12) if row.origin == "general")
+    assert len(counts) == 12
+    assert set(counts.values()) == {2}
+
+
+def test_half_an_epoch_is_half_of_its_rows() -> None:
+    assert len(a_night(1.5)) == 1.5 * len(a_night(1))
