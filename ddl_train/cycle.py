@@ -31,6 +31,7 @@ from ddl_train.records import (
     Promotion,
 )
 from ddl_train.scaling import try_smaller
+from ddl_train.roles.texts import common_content
 from ddl_train.session import Session
 from ddl_train.sleep import Night, sleep, study
 from ddl_train.storage.night import read_rows, write_rows
@@ -98,6 +99,8 @@ def wake_stage(
     run, memory, config = session.run, session.memory, session.config.wake
     ingest(session, session.config.memory.sources, cycle=cycle)
     adapter = session.use(run.current)
+    documents = (concept.text for concept in memory.concepts() if concept.depth == 0)
+    common = common_content(documents)
     total = num_pairs or config.num_pairs
     with progress.stage(f"wake {cycle + 1}", total) as bar:
         done = memory.num_dreamt(cycle)
@@ -124,6 +127,7 @@ def wake_stage(
                 config=config,
                 adapter=adapter,
                 seed=session.seed("wake", cycle, index),
+                common=common,
                 room=_room(config.quota, done, total, admitted),
             )
             for role, usage in woken.usages.items():

@@ -60,6 +60,7 @@ def wake(
     config: WakeConfig,
     adapter: str,
     seed: int,
+    common: frozenset[str] = frozenset(),
     room: int | None = None,
 ) -> Wakening:
     """Dream on each pair and judge what came of it.
@@ -74,12 +75,16 @@ def wake(
         config: thresholds, guards, quota.
         adapter: version that dreams, or `base`.
         seed: of this batch.
+        common: content that so many concepts have that to share it is no touch.
         room: with `config.quota`, how many may still be admitted in this batch.
     """
     proposals, generating = generator.propose(pairs, adapter=adapter, seed=seed)
     refusals: dict[int, str] = {}
     for number, proposal in enumerate(proposals):
-        if reason := guards.check(proposal, config.guards, special_tokens=special_tokens):
+        reason = guards.check(
+            proposal, config.guards, special_tokens=special_tokens, common=common
+        )
+        if reason:
             refusals[number] = reason
     embedding = _refuse_near_duplicates(proposals, refusals, embedder, space, config)
     survivors = [number for number in range(len(proposals)) if number not in refusals]
