@@ -178,16 +178,22 @@ def _dataset_rows(path: Path, column: str) -> Iterator[Document]:
 def _convert(path: Path) -> str:
     check_regular(path)
     try:
-        from markitdown import MarkItDown, MarkItDownException
+        from markitdown import MarkItDown, MarkItDownException, converters
     except ImportError:
         raise SourceError(
             f"{path}: reading {path.suffix} files needs the extra `documents`; "
             "pip install 'ddl-train[documents]'"
         ) from None
+    # only these: the plain text converter would take a damaged file for text
+    converter = MarkItDown(enable_builtins=False, enable_plugins=False)
+    for name in ("Html", "Pdf", "Docx", "Pptx", "Xlsx"):
+        converter.register_converter(getattr(converters, f"{name}Converter")())
     try:
-        return str(MarkItDown(enable_plugins=False).convert_local(path).markdown)
-    except (MarkItDownException, OSError, ValueError) as error:
-        raise SourceError(f"{path}: cannot be converted to text ({_first_line(error)})") from None
+        return str(converter.convert_local(path).markdown)
+    except (MarkItDownException, OSError, ValueError):
+        raise SourceError(
+            f"{path}: cannot be converted to text; it is damaged, or no {path.suffix} file"
+        ) from None
 
 
 def _row(place: Path, number: int, text: str, where: str) -> Document:

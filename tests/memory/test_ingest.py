@@ -133,6 +133,15 @@ def test_html_is_converted(tmp_path: Path) -> None:
     assert texts(read(path, unit="sentence")) == ["Cats sleep.", "Dogs bark."]
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["paper.pdf", "letter.docx", "table.xlsx"])
+def test_a_damaged_file_is_not_taken_for_text(tmp_path: Path, name: str) -> None:
+    pytest.importorskip("markitdown")
+    (tmp_path / name).write_bytes(b"%PDF-1.4 or PK, and then nothing of the kind")
+    with pytest.raises(SourceError, match="damaged"):
+        read(tmp_path / name)
+
+
 def test_without_the_converter_the_extra_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
