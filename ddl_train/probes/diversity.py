@@ -76,22 +76,24 @@ def self_bleu(texts: Sequence[str]) -> list[float]:
     Without brevity penalty, and with one added to both sides of each precision above unigrams
     (Lin and Och, 2004), so that short texts have a value too.
     """
-    split = [units(text) for text in texts]
-    scores = [0.0] * len(split)
-    precisions = np.zeros((len(split), _ORDERS))
-    for n in range(1, _ORDERS + 1):
-        counts = [Counter(_grams(text, n)) for text in split]
-        first, second = _two_largest(counts)
-        for number, mine in enumerate(counts):
-            shared = sum(
-                min(count, second[gram] if first[gram][1] == number else first[gram][0])
-                for gram, count in mine.items()
-            )
-            smooth = int(n > 1)
-            precisions[number, n - 1] = (shared + smooth) / max(sum(mine.values()) + smooth, 1)
-    for number, row in enumerate(precisions):
-        scores[number] = float(np.exp(np.log(row).mean())) if (row > 0).all() else 0.0
+    counted = [_counts(text) for text in texts]
+    scores = []
+    for number, mine in enumerate(counted):
+        others = [one for place, one in enumerate(counted) if place != number]
+        largest = [_largest([one[n] for one in others]) for n in range(_ORDERS)]
+        scores.append(_bleu(mine, largest))
     return scores
+
+
+def pairwise_bleu(texts: Sequence[str]) -> list[float]:
+    """Mean BLEU-4 of each text against each other text: as `self_bleu`, whatever their number."""
+    counted = [_counts(text) for text in texts]
+    return [
+        float(np.mean([_bleu(mine, one) for place, one in enumerate(counted) if place != number]))
+        if len(counted) > 1
+        else 0.0
+        for number, mine in enumerate(counted)
+    ]
 
 
 def vendi_score(vectors: FloatArray) -> float:
@@ -117,17 +119,23 @@ def _grams(text: Sequence[str], n: int) -> list[Gram]:
     return [tuple(text[start : start + n]) for start in range(len(text) - n + 1)]
 
 
-def _two_largest(
-    counts: Sequence[Counter[Gram]],
-) -> tuple[dict[Gram, tuple[int, int]], dict[Gram, int]]:
-    """Of each n-gram the largest count and whose it is, and the largest count of anybody else."""
-    first: dict[Gram, tuple[int, int]] = {}
-    second: dict[Gram, int] = {}
-    for number, mine in enumerate(counts):
-        for gram, count in mine.items():
-            best = first.get(gram, (0, -1))
-            if count > best[0]:
-                first[gram], second[gram] = (count, number), best[0]
-            else:
-                second[gram] = max(second.get(gram, 0), count)
-    return first, second
+def _counts(text: str) -> list[Counter[Gram]]:
+    """Of each order from 1 to 4."""
+    split = units(text)
+    return [Counter(_grams(split, n)) for n in range(1, _ORDERS + 1)]
+
+
+def _largest(counts: Sequence[Counter[Gram]]) -> Counter[Gram]:
+    """Of each n-gram the largest count in any text."""
+    found: Counter[Gram] = Counter()
+    for one in counts:
+        found |= one
+    return found
+
+
+def _bleu(mine: Sequence[Counter[Gram]], theirs: Sequence[Counter[Gram]]) -> float:
+    precisions = [
+        (sum((a & b).values()) + int(n > 0)) / max(sum(a.values()) + int(n > 0), 1)
+        for n, (a, b) in enumerate(zip(mine, theirs, strict=True))
+    ]
+    return float(np.exp(np.mean(np.log(precisions)))) if min(precisions) > 0 else 0.0

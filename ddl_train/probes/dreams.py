@@ -6,8 +6,8 @@ adapter was taught about it; the next in the order takes its place.
 
     wake        right: the proposal would be admitted. Its margin is the critic's opinion, the mean
                 of the axes (times the support, where that is asked for), 0 without one
-    diversity   right: an idea that is no near-duplicate of another. Its margin is 1 - BLEU-4
-                against all others, 0 without an idea
+    diversity   right: an idea that is no near-duplicate of another. Its margin is 1 less the mean
+                BLEU-4 against each other idea; silence repeats nothing, and `wake` sees it
 """
 
 import hashlib
@@ -16,7 +16,7 @@ from collections.abc import Collection, Sequence
 import numpy as np
 
 from ddl_train.config import WakeConfig
-from ddl_train.probes.diversity import diversity_figures, is_near_duplicate, self_bleu
+from ddl_train.probes.diversity import diversity_figures, is_near_duplicate, pairwise_bleu
 from ddl_train.probes.examination import merit
 from ddl_train.records import (
     Concept,
@@ -109,7 +109,7 @@ def dream_items(
     ideas = [number for number, one in enumerate(verdicts) if is_idea(one)]
     texts = [verdicts[number].proposal.text for number in ideas]
     repeated = dict(zip(ideas, is_near_duplicate(vectors, max_cosine), strict=True))
-    overlap = dict(zip(ideas, self_bleu(texts), strict=True))
+    overlap = dict(zip(ideas, pairwise_bleu(texts), strict=True))
     items = []
     for number, (probe_id, verdict) in enumerate(zip(ids, verdicts, strict=True)):
         scores, text = verdict.scores, verdict.proposal.text
@@ -119,7 +119,7 @@ def dream_items(
                 "diversity",
                 probe_id,
                 not repeated.get(number, True),
-                1.0 - overlap.get(number, 1.0),
+                1.0 - overlap.get(number, 0.0),
                 text,
             ),
         ]

@@ -10,6 +10,7 @@ from ddl_train.probes.diversity import (
     diversity_figures,
     entropy,
     is_near_duplicate,
+    pairwise_bleu,
     self_bleu,
     vendi_score,
 )
@@ -64,6 +65,14 @@ def test_a_word_said_once_elsewhere_counts_once() -> None:
     # unigrams 1/2 and smoothed (0+1)/(1+1), then (0+1)/(0+1) twice
     assert once == pytest.approx((1 / 2 * 1 / 2) ** 0.25)
     assert twice == pytest.approx((1 / 2 * 1 / 2) ** 0.25)
+
+
+def test_pairwise_overlap_does_not_grow_with_the_number_of_texts() -> None:
+    many = DIFFERENT[:2] * 5 + DIFFERENT[2:3]
+    assert pairwise_bleu(SAME) == pytest.approx([1.0] * 4)
+    assert pairwise_bleu(["alone"]) == [0.0]
+    assert self_bleu(many)[0] == pytest.approx(1.0)
+    assert pairwise_bleu(many)[0] == pytest.approx(4 / 10)
 
 
 def test_near_duplicates_are_those_with_a_twin() -> None:
