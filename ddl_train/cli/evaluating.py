@@ -163,14 +163,16 @@ def _show(found: "Measured", *, json: bool) -> None:
 
 
 def _show_history(run_dir: Path, *, out: Path | None, json: bool) -> None:
-    from ddl_train.report.trends import plot_history, print_history, read_history
+    from ddl_train.report.trends import print_history, read_history
     from ddl_train.storage.run import Run
 
     with Run.read(run_dir) as run:
         history = read_history(run)
     if out is not None and history["cycles"]:
-        plot_history(history, out / "history.png")
-        say(f"wrote {out / 'history.png'}")
+        from ddl_train.report.history_plots import draw_history
+
+        for path in draw_history(history, out):
+            say(f"wrote {path}")
     if json:
         print_json(history)
     else:

@@ -1,75 +1,82 @@
-"""Each suite over the cycles, exact match above and the continuous score below it.
+"""Each suite over the cycles as `eval --history` has it, the continuous score below the share right.
 
 A jump of the share right that the continuous score does not make is a jump of the metric, not of
-the model (Schaeffer et al. 2023). Change points are handed in; nothing is looked for here.
+the model (Schaeffer et al., 2023), so both stand in one picture.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from matplotlib.figure import Figure
 
+from ddl_train.records import BASE, JsonObject
 from ddl_train.report.canvas import LETTERS, PAPER, Palette, new_panels, png_of
-from ddl_train.report.curves import Curve, suite_curves
+from ddl_train.report.curves import Curve, Point, suite_title
 from ddl_train.report.pictures import file_name
 from ddl_train.report.plots import broken_line, draw_curve, frame
-from ddl_train.report.status import read_status
 from ddl_train.storage.files import explained, write_bytes
-from ddl_train.storage.run import Run
 
-ChangePoints = Mapping[str, tuple[int | None, int | None]]
-"""Suite -> cycle from which the share right, and the continuous score, is another; None: nowhere."""
+SURE = 0.05
+"""P-value up to which a jump is drawn."""
 
 
-def draw_history(
-    run: Run, folder: Path, *, change_points: ChangePoints | None = None
-) -> list[Path]:
-    """Write a PNG for each suite that was measured, and return their paths.
+def draw_history(history: JsonObject, folder: Path) -> list[Path]:
+    """Write a PNG for each suite, and return their paths.
 
     Args:
-        run: open for reading.
+        history: of `trends.read_history`; the adapter in use after each cycle.
         folder: made if it is missing.
-        change_points: marked in the pictures; suites without an entry have no mark.
 
     Raises:
         RunError: the folder cannot be written to.
+        ResourceError: the disk is full.
     """
-    cycles = read_status(run)["cycles"]
-    numbers = [cycle["cycle"] for cycle in cycles]
-    promoted = [cycle["cycle"] for cycle in cycles if cycle["promoted"]]
+    cycles = history["cycles"]
+    before = [BASE, *history["adapters"]]
+    changed = [
+        cycle
+        for cycle, old, new in zip(cycles, before, history["adapters"], strict=False)
+        if old != new
+    ]
     with explained(folder):
         folder.mkdir(parents=True, exist_ok=True)
     paths = []
-    for curve in suite_curves(run, cycles):
-        points = (change_points or {}).get(curve.name, (None, None))
-        figure = history_figure(curve, numbers, promoted, points, PAPER)
-        paths.append(folder / f"history-{file_name(curve.name)}.png")
-        write_bytes(paths[-1], png_of(figure, curve.title))
+    for suite, series in history["suites"].items():
+        places = [cycles[place] for place in series["places"]]
+        figure = history_figure(
+            _curve(suite, series, places),
+            cycles,
+            changed,
+            (_jump(series["jump_of_share"], places), _jump(series["jump_of_margin"], places)),
+            PAPER,
+        )
+        paths.append(folder / f"history-{file_name(suite)}.png")
+        write_bytes(paths[-1], png_of(figure, suite_title(suite)))
     return paths
 
 
 def history_figure(
     curve: Curve,
     cycles: Sequence[int],
-    promoted: Sequence[int],
-    change_points: tuple[int | None, int | None],
+    changed: Sequence[int],
+    jumps: tuple[int | None, int | None],
     colours: Palette,
 ) -> Figure:
-    """Share right with its interval above, mean margin in nats a token below.
+    """Share right with its interval above, mean continuous score below.
 
     Args:
         curve: of a suite.
-        cycles: of the run, measured or not.
-        promoted: those whose candidate was.
-        change_points: of the share and of the margin; drawn as dashed lines.
+        cycles: of the run.
+        changed: those whose night put another adapter in use; their marks are filled.
+        jumps: cycles at which the share, and the score, leaps; drawn as dashed lines.
         colours: of the picture.
     """
-    figure, (above, below) = new_panels(2, height=360)
-    draw_curve(above, curve, cycles, promoted, colours)
+    figure, (above, below) = new_panels(2)
+    draw_curve(above, curve, cycles, changed, colours, name="in use")
     above.set_xlabel("")
     above.set_ylabel("% right", fontsize=LETTERS, color=colours.muted)
     frame(below, cycles, colours)
-    below.set_ylabel("margin, nats", fontsize=LETTERS, color=colours.muted)
+    below.set_ylabel("continuous score", fontsize=LETTERS, color=colours.muted)
     broken_line(below, curve.margins, cycles, colours.blue)
     below.plot(
         [cycle + 1 for cycle, _ in curve.margins],
@@ -79,7 +86,27 @@ def history_figure(
         markersize=5,
         color=colours.blue,
     )
-    for axes, change in zip((above, below), change_points, strict=True):
-        if change is not None:
-            axes.axvline(change + 0.5, color=colours.orange, linewidth=1, linestyle=(0, (4, 3)))
+    for axes, jump in zip((above, below), jumps, strict=True):
+        if jump is not None:
+            axes.axvline(jump + 0.5, color=colours.orange, linewidth=1, linestyle=(0, (4, 3)))
     return figure
+
+
+def _curve(suite: str, series: JsonObject, cycles: Sequence[int]) -> Curve:
+    columns = (series[name] for name in ("asked", "share", "low", "high"))
+    return Curve(
+        name=suite,
+        title=suite_title(suite),
+        unit="share",
+        candidate=tuple(
+            Point(cycle=cycle, n=n, value=share, low=low, high=high)
+            for cycle, n, share, low, high in zip(cycles, *columns, strict=True)
+        ),
+        base=(),
+        chance=None,
+        margins=tuple(zip(cycles, series["margin"], strict=True)),
+    )
+
+
+def _jump(found: JsonObject | None, cycles: Sequence[int]) -> int | None:
+    return cycles[found["place"]] if found and found["p_value"] <= SURE else None

@@ -31,8 +31,10 @@ def draw_curve(
     cycles: Sequence[int],
     promoted: Sequence[int],
     colours: Palette,
+    *,
+    name: str = "night",
 ) -> None:
-    """What `curve_figure` shows, on axes."""
+    """What `curve_figure` shows, on axes; `name` labels the candidate's line."""
     frame(axes, cycles, colours)
     is_share = curve.unit == "share"
     if curve.chance is not None and is_share:
@@ -63,9 +65,9 @@ def draw_curve(
         axes.yaxis.set_major_locator(MaxNLocator(5))
         axes.margins(y=0.15)
     labels = [
-        (points[-1].value, name, colour)
-        for name, colour, points in (
-            ("night", colours.blue, curve.candidate),
+        (points[-1].value, label, colour)
+        for label, colour, points in (
+            (name, colours.blue, curve.candidate),
             ("base", colours.muted, curve.base),
         )
         if points
@@ -126,6 +128,8 @@ def broken_line(
     axes: Axes, points: Sequence[tuple[int, float]], cycles: Sequence[int], colour: str
 ) -> None:
     """A line that breaks at cycles without a point."""
+    if not points:
+        return
     known = dict(points)
     axes.plot(
         [cycle + 1 for cycle in cycles],

@@ -1,7 +1,6 @@
 """Suites of a run over its cycles: `eval RUN --history`."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
@@ -74,25 +73,6 @@ def print_history(history: JsonObject, console: Console) -> None:
         console.print(
             f"the sealed probes were opened on {one['opened_at']} for {', '.join(one['adapters'])}"
         )
-
-
-def plot_history(history: JsonObject, path: Path) -> None:
-    """Every suite as a line with its interval, exact match above, continuous score below."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(9, 7), layout="constrained")
-    above, below = figure.subplots(2, 1, sharex=True)
-    cycles = [cycle + 1 for cycle in history["cycles"]]
-    for name, row in history["suites"].items():
-        (line,) = above.plot(cycles, row["share"], marker="o", label=name)
-        above.fill_between(cycles, row["low"], row["high"], alpha=0.12, color=line.get_color())
-        below.plot(cycles, row["margin"], marker="o", color=line.get_color())
-    above.set(ylabel="share right, 95 %", ylim=(0, 1), title="the adapter in use after each cycle")
-    below.set(ylabel="continuous score", xlabel="cycle")
-    below.set_xticks(cycles)
-    above.legend(fontsize="small", ncols=3)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=150)
 
 
 def _in_use(run: Run) -> dict[int, str]:

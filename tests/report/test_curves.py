@@ -15,7 +15,6 @@ from ddl_train.report.curves import (
     suite_curves,
     suite_title,
 )
-from ddl_train.report.history_plots import draw_history
 from ddl_train.report.status import read_status
 from ddl_train.storage.run import Run
 from tests.report.made import made_run
@@ -139,15 +138,3 @@ def test_chinese_is_counted_by_characters() -> None:
     (found,) = diversity({0: verdicts(*ideas)})
     assert found.distinct_1 == 8 / (8 * MIN_IDEAS)
     assert found.opening == "喝茶，降"
-
-
-def test_the_history_is_a_picture_for_each_suite(run_dir: Path, tmp_path: Path) -> None:
-    with Run.read(run_dir) as run:
-        paths = draw_history(run, tmp_path / "new", change_points={"uptake": (1, None)})
-    assert [path.name for path in paths] == [
-        "history-uptake.png",
-        "history-truth-dreamt.png",
-        "history-truth-not-dreamt.png",
-        "history-retention.png",
-    ]
-    assert all(path.read_bytes().startswith(b"\x89PNG") for path in paths)
