@@ -68,10 +68,13 @@ class Adapters:
         del self._paths[version]
         if self._peft is None or version not in self._peft.peft_config:
             return
-        if len(self._peft.peft_config) == 1:
+        others = [name for name in self._peft.peft_config if name != version]
+        if not others:
             self._detach()
-        else:
-            self._peft.delete_adapter(version)
+            return
+        if version in self._peft.active_adapters:
+            self._peft.set_adapter(others[0], inference_mode=True)
+        self._peft.delete_adapter(version)
 
     @contextmanager
     def active(self, version: str) -> Iterator[Any]:

@@ -103,6 +103,18 @@ def test_an_unloaded_adapter_is_gone(fresh: TransformersEngine, adapters: list[P
     assert score(fresh, BASE) == base
 
 
+@pytest.mark.filterwarnings("error::UserWarning")
+def test_the_adapter_in_use_is_unloaded_without_a_word_and_others_stay(
+    fresh: TransformersEngine, adapters: list[Path]
+) -> None:
+    fresh.load_adapter("a", adapters[0])
+    first = score(fresh, "a")
+    fresh.load_adapter("b", adapters[1])
+    score(fresh, "b")
+    fresh.unload_adapter("b")
+    assert score(fresh, "a") == first
+
+
 def test_a_name_loaded_again_takes_the_new_weights(
     fresh: TransformersEngine, adapters: list[Path]
 ) -> None:
