@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from ddl_train.cli import bench_world
+from ddl_train.cli import bench_gate, bench_world
 from ddl_train.cli.arguments import JsonOption, QuietOption, output, print_json, side_output
 from ddl_train.cli.environment import go_offline_if_local
 from ddl_train.config import load_config
@@ -79,3 +79,4 @@ def seedling(
 
 
 app.command("world")(bench_world.world)
+app.command("gate")(bench_gate.gate)

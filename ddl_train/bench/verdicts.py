@@ -1,0 +1,79 @@
+"""What the gate decides about nights that are known to be good or bad, as the loop would ask it."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ddl_train.bench.nights import BAD, Day, Night, live_share
+from ddl_train.config import PromoteConfig
+from ddl_train.probes.statistics import wilson
+from ddl_train.promote import check_night, decide_by_halves, failed_only_by_forgetting
+from ddl_train.records import EvalReport, JsonObject, Progress
+
+NUM_NIGHTS = 20
+"""Nights that a run is taken to have planned."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Verdict:
+    """The gate's word about one night, on the first day of a run."""
+
+    night: Night
+    promoted: bool
+    scaled_by: float | None
+    """Share of the delta that passed where the whole did not."""
+    refused_by: tuple[str, ...]
+    """Rules that refused the whole night; `load` where there was nothing to ask."""
+
+
+def judge(
+    day: Day, night: Night, base: EvalReport, config: PromoteConfig, *, progress: Progress
+) -> Verdict:
+    """Decide, and try less of the delta where the night only forgot."""
+    if night.report is None:
+        return Verdict(night=night, promoted=False, scaled_by=None, refused_by=("load",))
+    checks = check_night(night.report, base, base, [], config, num_nights=NUM_NIGHTS)
+    rules = tuple(dict.fromkeys(one.rule for one in checks if one.state == "refused"))
+    share = None
+    if failed_only_by_forgetting(checks):
+        share = _passing_share(day, night, base, config, progress)
+    return Verdict(
+        night=night, promoted=not rules or share is not None, scaled_by=share, refused_by=rules
+    )
+
+
+def _passing_share(
+    day: Day, night: Night, base: EvalReport, config: PromoteConfig, progress: Progress
+) -> float | None:
+    for factor in sorted(config.scale_factors, reverse=True):
+        report = live_share(day, night.kind, night.seed, factor, progress=progress)
+        choice, decision = decide_by_halves(report, base, base, [], config, num_nights=NUM_NIGHTS)
+        if choice.promoted:
+            return factor if decision.promoted else None
+    return None
+
+
+def tabulate(verdicts: Sequence[Verdict]) -> list[JsonObject]:
+    """One row a kind: {kind, nights, promoted, scaled, low, high, refused_by{rule: nights}}.
+
+    `low` and `high` bound the share promoted (Wilson, 95 %).
+    """
+    rows = []
+    for kind in dict.fromkeys(one.night.kind for one in verdicts):
+        rows.append(_row(kind, [one for one in verdicts if one.night.kind == kind]))
+    bad = [one for one in verdicts if one.night.kind in BAD]
+    return [*rows, _row("all bad", bad)]
+
+
+def _row(kind: str, verdicts: Sequence[Verdict]) -> JsonObject:
+    promoted = sum(one.promoted for one in verdicts)
+    low, high = wilson(promoted, len(verdicts))
+    return {
+        "kind": kind,
+        "nights": len(verdicts),
+        "promoted": promoted,
+        "scaled": sum(one.scaled_by is not None for one in verdicts),
+        "low": low,
+        "high": high,
+        "refused_by": dict(Counter(rule for one in verdicts for rule in one.refused_by)),
+    }
