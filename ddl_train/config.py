@@ -31,6 +31,8 @@ class ModelConfig(StageConfig):
     """Hub id or local folder of a causal language model."""
     revision: str | None = None
     """Commit of the base on the Hub; None takes the default branch and records what it got."""
+    license: str | None = None
+    """Licence of the base, as the Hub spells it (`apache-2.0`); `publish` needs to know it."""
     format: Literal["chat", "plain"] = "chat"
     """`chat` uses the tokenizer's chat template; `plain` is for base models without one."""
     chat_template_kwargs: dict[str, Any] = Field(default_factory=dict)
@@ -62,6 +64,8 @@ class MemoryConfig(StageConfig):
     embedder: str = "hidden_states"
     """`hidden_states` of the base, `words` (hashed, long ones weigh more; neither downloads
     anything), or `sentence-transformers:NAME_OR_PATH`."""
+    license: str | None = None
+    """Licence of the sources, as the Hub spells it (`cc-by-4.0`); `publish` needs to know it."""
     held_out_share: Share = 0.1
     """Share of the source documents that wake and sleep never see, for retention."""
 
@@ -349,6 +353,8 @@ CHANGEABLE = (
     "num_cycles",
     "price_per_million_tokens",
     "memory.sources",
+    "memory.license",
+    "model.license",
     "wake",
     "sleep",
     "evaluate",

@@ -37,5 +37,13 @@ class ResourceError(DdlTrainError, RuntimeError):
     """The machine lacks what was asked for: a GPU, memory, disk space, an optional package."""
 
 
+class HubError(DdlTrainError, RuntimeError):
+    """The Hugging Face Hub refuses what was asked, or something may not be published."""
+
+
+class HubUnreachableError(HubError):
+    """The Hugging Face Hub does not answer; what was prepared waits."""
+
+
 class Interrupted(Exception):
     """The run was asked to stop and has saved what it did; the same command goes on."""

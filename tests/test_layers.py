@@ -13,7 +13,7 @@ LAYERS = [
     {"measure"},
     {"session", "wake", "sleep", "evaluate", "examine", "promote", "distill", "publish"},
     {"gate"},
-    {"memory", "roles", "training", "probes"},
+    {"memory", "roles", "training", "probes", "hub"},
     {"engines", "storage"},
     {"config"},
     {"records", "errors"},
@@ -31,6 +31,8 @@ ADDRESSES = {
     "scipy": {"probes", "bench"},
     "jinja2": {"roles", "engines", "report"},  # prompts, errors of chat templates, the HTML report
     "matplotlib": {"report", "bench"},
+    "phonenumbers": {"hub"},
+    "stdnum": {"hub"},
 }
 
 

@@ -11,6 +11,8 @@ version before into `MIGRATIONS`.
     night_rows, adapters               what each night was trained on, and what it made
     cycles, stages, reports, promotions, usage, state       the run
     forgotten, forgotten_names         what was removed: counts and hashes, no text
+    distilled                          which adapters are students, and of whom
+    outbox                             what is on its way to a repository, or was brought there
 """
 
 FORMAT_VERSION = 1
@@ -164,6 +166,27 @@ CREATE TABLE night_rows (
     PRIMARY KEY (version, subject, subject_id)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX night_rows_by_subject ON night_rows (subject, subject_id);
+
+CREATE TABLE distilled (
+    version TEXT PRIMARY KEY REFERENCES adapters (version),
+    teacher TEXT NOT NULL REFERENCES adapters (version),
+    created_at TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE outbox (
+    outbox_id INTEGER PRIMARY KEY,
+    repo_type TEXT NOT NULL CHECK (repo_type IN ('model', 'dataset')),
+    repo_id TEXT NOT NULL,
+    adapter TEXT NOT NULL REFERENCES adapters (version),
+    digest TEXT NOT NULL,
+    manifest TEXT NOT NULL,
+    terms TEXT NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('waiting', 'committed', 'done')),
+    revision TEXT,
+    created_at TEXT NOT NULL,
+    finished_at TEXT,
+    UNIQUE (repo_type, repo_id, digest, terms)
+) STRICT;
 
 CREATE TABLE cycles (
     cycle INTEGER PRIMARY KEY CHECK (cycle >= 0),
