@@ -36,9 +36,7 @@ def test_planted_harm_is_refused_by_the_rule_it_was_planted_for(harm: str, size:
 def test_planted_harm_changes_no_more_than_it_must() -> None:
     planted = plant(GOOD, BASE_REPORT, "retention", 1.5, CONFIG, seed=1)
     assert planted is not None
-    changed = [
-        (old, new) for old, new in zip(GOOD.items, planted.items, strict=True) if old != new
-    ]
+    changed = [(old, new) for old, new in zip(GOOD.items, planted.items, strict=True) if old != new]
     assert len(changed) == 8  # 7.5 % of 100 questions
     assert all(old.is_correct and not new.is_correct for old, new in changed)
 
