@@ -35,6 +35,11 @@ MORE_TITLES = {
     "iteration": "puzzles of many small steps",
 }
 """Suites that `summary.SUITES` does not name."""
+FIGURE_TITLES = {
+    "diversity/vendi_score": "Vendi score",
+    "diversity/self_bleu": "self-BLEU",
+    "diversity/commonest_opening": "share of the commonest opening",
+}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -178,7 +183,7 @@ def figure_curves(run: Run, cycles: Sequence[JsonObject]) -> list[Curve]:
     return [
         Curve(
             name=name,
-            title=name.replace("_", " ").replace("/", ": "),
+            title=FIGURE_TITLES.get(name, name.replace("_", " ").replace("/", ": ")),
             unit="number",
             candidate=tuple(points["candidate"]),
             base=tuple(points["base"]),

@@ -87,7 +87,7 @@ def canaries(status: JsonObject) -> Canaries | None:
                 kept=found["good"]["with_guards"],
                 kinds=tuple(
                     CanaryKind(
-                        name=name,
+                        name=name.replace("_", " "),
                         total=kind["total"],
                         with_guards=_let_in(kind, "with_guards"),
                         without_guards=_let_in(kind, "without_guards"),

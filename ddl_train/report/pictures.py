@@ -8,6 +8,7 @@ from random import Random
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
+from ddl_train.probes.dreams import SUITES as DREAM_SUITES
 from ddl_train.records import Insight, Scores
 from ddl_train.report.canvas import PAPER, VARIABLES, Palette, png_of, svg_of
 from ddl_train.report.clouds import map_figure, scores_figure
@@ -211,6 +212,8 @@ def _curve_note(curve: Curve) -> str:
     """How many items there were, and which way is up."""
     sizes = {point.n for point in curve.candidate}
     of_what = {"share": "question", "nats": "text"}.get(curve.unit)
+    if curve.name in DREAM_SUITES:
+        of_what = "pair"
     parts = []
     if of_what and sizes:
         least, most = min(sizes), max(sizes)

@@ -64,6 +64,8 @@ def draw_curve(
     else:
         axes.yaxis.set_major_locator(MaxNLocator(5))
         axes.margins(y=0.15)
+        if curve.unit == "number":
+            axes.set_ylim(min(0.0, axes.get_ylim()[0]), axes.get_ylim()[1])
     labels = [
         (points[-1].value, label, colour)
         for label, colour, points in (

@@ -87,7 +87,7 @@ def test_figures_of_a_whole_suite_have_no_interval(tmp_path: Path) -> None:
         nan = float("nan")
         run.save_report(replace(base, figures={"diversity/vendi_score": 7.5, "wake/x": nan}))
         found = figure_curves(run, read_status(run)["cycles"])
-    assert [(one.title, one.unit) for one in found] == [("diversity: vendi score", "number")]
+    assert [(one.title, one.unit) for one in found] == [("Vendi score", "number")]
     assert [(one.cycle, one.value, one.low) for one in found[0].base] == [(1, 7.5, 7.5)]
 
 
