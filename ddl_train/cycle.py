@@ -10,6 +10,7 @@ stage again repeats at most that batch, or the trainer's steps since its last ch
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from ddl_train.errors import Interrupted
 from ddl_train.gate.consequences import next_night
@@ -20,6 +21,7 @@ from ddl_train.measure import (
     tonight_and_earlier,
 )
 from ddl_train.memory.ingest import read_sources
+from ddl_train.probes.hashes import changed_files, hash_probe_files
 from ddl_train.probes.suites import check_leaks
 from ddl_train.promote import check_night, failed_only_by_forgetting, promote
 from ddl_train.records import (
@@ -30,8 +32,8 @@ from ddl_train.records import (
     Progress,
     Promotion,
 )
-from ddl_train.scaling import try_smaller
 from ddl_train.roles.texts import common_content
+from ddl_train.scaling import try_smaller
 from ddl_train.session import Session
 from ddl_train.sleep import Night, sleep, study
 from ddl_train.storage.night import read_rows, write_rows
@@ -221,6 +223,9 @@ def evaluate_stage(session: Session, cycle: int, *, progress: Progress) -> None:
     candidate = candidate_of(session, cycle)
     if candidate is not None:
         suites = cycle_suites(session, read_rows(run.night_dir(cycle)))
+        files = hash_probe_files(session.config.evaluate)
+        earlier = [one.facts.get("evaluate", {}).get("probe_files", {}) for one in run.cycles()]
+        suites = replace(suites, missing=(*suites.missing, *changed_files(files, earlier)))
         for adapter in dict.fromkeys([candidate, run.current, BASE]):
             if session.should_stop():
                 raise Interrupted
@@ -231,7 +236,7 @@ def evaluate_stage(session: Session, cycle: int, *, progress: Progress) -> None:
                 cycle, "probes", report.usage, len(report.items), item=f"probes {adapter}"
             )
             run.save_report(report)  # STATE
-        run.finish_stage(cycle, "evaluate", notes=suites.notes)  # STATE
+        run.finish_stage(cycle, "evaluate", notes=suites.notes, probe_files=files)  # STATE
     else:
         run.finish_stage(cycle, "evaluate")  # STATE
 
