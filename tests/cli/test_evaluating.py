@@ -1,0 +1,186 @@
+"""`ddl-train eval` on adapters and bases of no run, and what can go wrong with them."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pyarrow.parquet
+import pytest
+from peft import LoraConfig, get_peft_model
+from transformers import AutoModelForCausalLM
+
+from tests.cli.calling import CommandLine, is_one_sentence
+from tests.report.made import made_run
+from tests.tiny import make_tiny, make_tokenizer
+
+
+def make_adapter(base: Path, folder: Path, *, seed: int = 0) -> Path:
+    import torch
+
+    torch.manual_seed(seed)
+    model = AutoModelForCausalLM.from_pretrained(base)
+    config = LoraConfig(r=2, target_modules="all-linear", init_lora_weights=False)
+    get_peft_model(model, config).save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two bases of one shape and two adapters, and a wider base with its adapter."""
+    folder = tmp_path_factory.mktemp("models")
+    make_tiny(folder / "tiny")
+    make_tiny(folder / "wide", hidden_size=64)
+    for seed in (1, 2):
+        make_adapter(folder / "tiny", folder / f"adapter{seed}", seed=seed)
+    make_adapter(folder / "wide", folder / "of_wide")
+    return folder
+
+
+@pytest.fixture
+def place(tmp_path: Path, models: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    for path in models.iterdir():
+        (tmp_path / path.name).symlink_to(path)
+    lines = [
+        {"id": f"q{n}", "prompt": f"what is number {n}?", "answers": [f"red {n}"], "choices": ["a"]}
+        for n in range(40)
+    ]
+    (tmp_path / "q.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    return tmp_path
+
+
+def test_a_base_is_measured_by_itself(ddl: CommandLine, place: Path) -> None:
+    called = ddl("eval", "tiny", "--probes", "truth=q.jsonl", "--json", "--quiet")
+    assert called.code == 0, called.err
+    found = json.loads(called.out)
+    assert found["adapters"] == ["base"]
+    num_open = found["suites"]["truth"]["base"]["n"]
+    low, high = found["intervals"]["base"]["truth"]
+    assert low <= found["suites"]["truth"]["base"]["accuracy"] <= high
+    sealed = ddl("eval", "tiny", "--probes", "truth=q.jsonl", "--sealed", "--json", "--quiet")
+    assert json.loads(sealed.out)["suites"]["truth"]["base"]["n"] == 40 - num_open
+    assert 0 < num_open < 40
+
+
+def test_adapters_stand_side_by_side_and_items_are_written(ddl: CommandLine, place: Path) -> None:
+    called = ddl(
+        *("eval", "adapter1", "--base", "tiny", "--against", "adapter2"),
+        *("--probes", "truth=q.jsonl", "--suite", "truth", "--out", "out"),
+    )
+    assert called.code == 0, called.err
+    for words in ("adapter1 less", "adapter2 less", "[95 %]", "cost: "):
+        assert words in called.out
+    rows = pyarrow.parquet.read_table("out/items.parquet").to_pylist()
+    assert {row["adapter"] for row in rows} == {"base", "adapter1", "adapter2"}
+    by_id: dict[str, set[float]] = {}
+    for row in rows:
+        by_id.setdefault(row["probe_id"], set()).add(row["margin"])
+    assert all(len(margins) == 3 for margins in by_id.values())
+    pairs = json.loads(Path("out/eval.json").read_text())["differences"]
+    assert [pair["against"] for pair in pairs] == ["base", "base"]
+
+
+def test_the_base_that_an_adapter_names_is_taken(ddl: CommandLine, place: Path) -> None:
+    called = ddl("eval", "adapter1", "--probes", "truth=q.jsonl", "--json", "--quiet")
+    assert called.code == 0, called.err
+    assert json.loads(called.out)["adapters"] == ["base", "adapter1"]
+
+
+def test_a_cap_on_tokens_asks_less_and_says_so(ddl: CommandLine, place: Path) -> None:
+    called = ddl("eval", "tiny", "--probes", "truth=q.jsonl", "--max-tokens", "300", "--json")
+    found = json.loads(called.out)
+    assert 0 < found["suites"]["truth"]["base"]["n"] < 20
+    assert "would take about" in called.err
+    usage = found["usage"]["base"]
+    assert usage["num_prompt_tokens"] + usage["num_completion_tokens"] <= 300
+
+
+def test_puzzles_need_no_file(ddl: CommandLine, place: Path) -> None:
+    called = ddl("eval", "tiny", "--suite", "iteration", "--max-tokens", "4000", "--json")
+    assert called.code == 0, called.err
+    kinds = {item["kind"] for item in json.loads(called.out)["items"]}
+    assert all(kind.startswith(("grid", "rule", "life")) for kind in kinds)
+    assert kinds
+
+
+def bad_adapter(place: Path, name: str) -> Path:
+    folder = place / name
+    shutil.copytree(place / "adapter1", folder)
+    return folder
+
+
+def refused(called: object, *words: str) -> None:
+    code, err = getattr(called, "code"), getattr(called, "err")  # noqa: B009
+    assert code == 2, err
+    assert is_one_sentence(err), err
+    for word in words:
+        assert word in err
+
+
+def test_an_unknown_suite_is_named_with_those_there_are(ddl: CommandLine, place: Path) -> None:
+    refused(ddl("eval", "tiny", "--suite", "wisdom"), "'wisdom'", "uptake", "critic")
+
+
+def test_a_malformed_line_is_named_by_file_and_line(ddl: CommandLine, place: Path) -> None:
+    (place / "bad.jsonl").write_text('{"id": "q", "prompt": "x?", "answers": ["y"]}\n{"id": \n')
+    refused(ddl("eval", "tiny", "--probes", "truth=bad.jsonl", "-q"), "bad.jsonl:2", "not JSON")
+
+
+def test_an_adapter_of_another_base_is_refused(ddl: CommandLine, place: Path) -> None:
+    called = ddl("eval", "of_wide", "--base", "tiny", "--probes", "truth=q.jsonl", "-q")
+    refused(called, "of_wide", "another base")
+
+
+def test_weights_that_are_cut_short_are_refused(ddl: CommandLine, place: Path) -> None:
+    weights = bad_adapter(place, "cut") / "adapter_model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-40])
+    called = ddl("eval", "cut", "--base", "tiny", "--probes", "truth=q.jsonl", "-q")
+    refused(called, "cut short")
+
+
+def test_an_adapter_with_other_tokens_is_refused(ddl: CommandLine, place: Path) -> None:
+    folder = bad_adapter(place, "foreign")
+    tokenizer = make_tokenizer()
+    tokenizer.add_tokens(["<foreign>"])
+    tokenizer.save_pretrained(folder)
+    called = ddl("eval", "foreign", "--base", "tiny", "--probes", "truth=q.jsonl", "-q")
+    refused(called, "tokenizer", "<foreign>")
+
+
+def test_an_adapter_that_brings_the_same_tokens_is_welcome(ddl: CommandLine, place: Path) -> None:
+    folder = bad_adapter(place, "own")
+    make_tokenizer().save_pretrained(folder)
+    called = ddl("eval", "own", "--base", "tiny", "--probes", "truth=q.jsonl", "--json", "-q")
+    assert called.code == 0, called.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["nobody/nothing", "--base", "tiny"], "Hugging Face Hub"),
+        (["tiny", "--base", "tiny"], "no adapter"),
+        (["./nowhere"], "no such run"),
+        (["tiny"], "nothing is left to ask"),
+        (["tiny", "--probes", "q.jsonl"], "SUITE=FILE"),
+        (["tiny", "--probes", "truth=none.jsonl"], "none.jsonl"),
+    ],
+)
+def test_what_cannot_be_measured_is_one_sentence(
+    ddl: CommandLine, place: Path, arguments: list[str], words: str
+) -> None:
+    refused(ddl("eval", *arguments, "-q"), words)
+
+
+def test_history_of_a_run_needs_no_model(ddl: CommandLine, tmp_path: Path) -> None:
+    run_dir = made_run(tmp_path)
+    called = ddl("eval", run_dir, "--history", "--json", "--out", tmp_path / "out")
+    assert called.code == 0, called.err
+    found = json.loads(called.out)
+    assert len(found["adapters"]) == len(found["cycles"]) > 0
+    for row in found["suites"].values():
+        for low, share, high in zip(row["low"], row["share"], row["high"], strict=True):
+            assert low <= share <= high
+    assert set(found["transfer"]) == {"backward_transfer", "forward_transfer", "forgetting"}
+    assert (tmp_path / "out" / "history.png").stat().st_size > 1000
+    assert "over the cycles" in ddl("eval", run_dir, "--history").out
