@@ -1,8 +1,8 @@
 """`ddl-train bench gate`: does the promotion gate refuse bad nights, keep good ones, resist luck?
 
 Nights of every kind are trained and measured on days in invented worlds (`bench/nights.py`), and
-the gate decides about each as the loop would. The null nights among them give the noise floor, from
-which `promote.min_gain` is set, and the population of which whole runs are drawn. Harm of a known
+the gate decides about each as the loop would. The null nights among them give the noise floor (of
+several worlds the highest), from which `promote.min_gain` is set, and the population of which whole runs are drawn. Harm of a known
 size is planted in the results of good nights.
 """
 
@@ -25,7 +25,7 @@ from ddl_train.bench.nights import (
     measure_base,
 )
 from ddl_train.bench.planted import COLLAPSE, FORGETTING, NullNight, count_promoting_runs, plant
-from ddl_train.bench.verdicts import NUM_NIGHTS, Verdict, judge, tabulate
+from ddl_train.bench.verdicts import Verdict, judge, tabulate
 from ddl_train.config import Config, PromoteConfig, load_config
 from ddl_train.cycle import wake_stage
 from ddl_train.gate.floor import NoiseFloor, noise_floor
@@ -42,6 +42,8 @@ from ddl_train.world.writer import write_world
 WORLD_SEEDS = 6_000
 """Worlds of this bench lie beyond those of tuning and of the other benches."""
 NUM_RUNS = 1000
+NUM_NIGHTS = 20
+"""Of each."""
 MOST_LUCKY = 38
 """Of these runs; 5 % of them would be 50, and 38 is what the gate is held to."""
 NUM_PLANTED = 60
@@ -66,17 +68,16 @@ class Scale:
 
 
 QUICK = Scale(
-    preset="small",
+    preset="quickstart",
     worlds=(1,),
     good=1,
     null=2,
     bad=1,
     overrides=(
-        "wake.num_pairs=256",
+        "wake.num_pairs=384",
         "sleep.kinds=[forward, reverse]",
-        "sleep.num_train_epochs=6",
-        "sleep.per_device_train_batch_size=8",
-        "sleep.general_share=0.3",
+        "sleep.num_train_epochs=4",
+        "sleep.per_device_train_batch_size=16",
     ),
 )
 FULL = Scale(
@@ -130,16 +131,16 @@ def run(
             )
         with _awake(chosen, out, should_stop, progress) as day:
             lived.append((measure_base(day, progress=progress), tuple(_live(day, scale, progress))))
-    floor = noise_floor([one for base, nights in lived for one in _null_nights(nights, base)])
+    floors = [noise_floor(_null_nights(nights, base)) for base, nights in lived]
     limits = configs[0].promote
-    if not math.isnan(floor.value):
-        limits = limits.model_copy(update={"min_gain": floor.value})
+    if values := [floor.value for floor in floors if not math.isnan(floor.value)]:
+        limits = limits.model_copy(update={"min_gain": max(values)})
     worlds = []
     for chosen, (base, nights) in zip(configs, lived, strict=True):
         with _awake(chosen, out, should_stop, progress) as day:
             verdicts = tuple(judge(day, one, base, limits, progress=progress) for one in nights)
         worlds.append(World(base=base, nights=nights, verdicts=verdicts))
-    result = _conclude(worlds, floor, limits)
+    result = _conclude(worlds, floors, limits)
     write_text(out / "gate.json", json.dumps(result, indent=1))
     return result
 
@@ -195,7 +196,9 @@ def _null_nights(nights: Sequence[Night], base: EvalReport) -> list[NullNight]:
     return [*(NullNight(one, base) for one in null), *(NullNight(*pair) for pair in again)]
 
 
-def _conclude(worlds: Sequence[World], floor: NoiseFloor, config: PromoteConfig) -> JsonObject:
+def _conclude(
+    worlds: Sequence[World], floors: Sequence[NoiseFloor], config: PromoteConfig
+) -> JsonObject:
     verdicts = [verdict for world in worlds for verdict in world.verdicts]
     rows = tabulate(verdicts)
     nulls = [night for world in worlds for night in _null_nights(world.nights, world.base)]
@@ -212,7 +215,10 @@ def _conclude(worlds: Sequence[World], floor: NoiseFloor, config: PromoteConfig)
     goals = _goals(rows, lucky, planted)
     return {
         "rows": rows,
-        "floor": {"min_gain": config.min_gain, "gains": list(floor.gains)},
+        "floor": {
+            "min_gain": config.min_gain,
+            "gains": [gain for floor in floors for gain in floor.gains],
+        },
         "lucky_runs": {"of": NUM_RUNS, "nights": NUM_NIGHTS, **lucky},
         "planted": planted,
         "goals": [goal.json() for goal in goals],
@@ -239,7 +245,7 @@ def _caught(worlds: Sequence[World], harms: Sequence[str], config: PromoteConfig
         number += 1
         harmed = plant(report, base, harm, size, config, seed=number)
         if harmed is not None:
-            decision = promote(harmed, base, base, [], config, num_nights=NUM_NIGHTS)
+            decision = promote(harmed, base, base, [], config)
             trials[harm].append(not decision.promoted)
     return {
         "trials": sum(map(len, trials.values())),

@@ -10,9 +10,6 @@ from ddl_train.probes.statistics import wilson
 from ddl_train.promote import check_night, decide_by_halves, failed_only_by_forgetting
 from ddl_train.records import EvalReport, JsonObject, Progress
 
-NUM_NIGHTS = 20
-"""Nights that a run is taken to have planned."""
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Verdict:
@@ -32,7 +29,9 @@ def judge(
     """Decide, and try less of the delta where the night only forgot."""
     if night.report is None:
         return Verdict(night=night, promoted=False, scaled_by=None, refused_by=("load",))
-    checks = check_night(night.report, base, base, [], config, num_nights=NUM_NIGHTS)
+    checks = check_night(
+        night.report, base, base, [], config, num_nights=day.session.config.num_cycles
+    )
     rules = tuple(dict.fromkeys(one.rule for one in checks if one.state == "refused"))
     share = None
     if failed_only_by_forgetting(checks):
@@ -47,7 +46,9 @@ def _passing_share(
 ) -> float | None:
     for factor in sorted(config.scale_factors, reverse=True):
         report = live_share(day, night.kind, night.seed, factor, progress=progress)
-        choice, decision = decide_by_halves(report, base, base, [], config, num_nights=NUM_NIGHTS)
+        choice, decision = decide_by_halves(
+            report, base, base, [], config, num_nights=day.session.config.num_cycles
+        )
         if choice.promoted:
             return factor if decision.promoted else None
     return None

@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import DegenerateDataWarning, binomtest, bootstrap, norm
-from scipy.stats import t as student
 
 Floats = NDArray[np.float64]
 POWER = 0.8
@@ -91,18 +90,6 @@ def exact_gain_test(differences: Sequence[float], clusters: Sequence[str]) -> fl
     if not num_won + num_lost:
         return 1.0
     return float(binomtest(num_won, num_won + num_lost, alternative="greater").pvalue)
-
-
-def prediction_bound(values: Sequence[float], *, confidence: float) -> float:
-    """What one more value of this kind stays below, at this confidence (Student's t).
-
-    NaN with fewer than two values: one alone does not say how much they differ.
-    """
-    found = np.asarray(values, dtype=np.float64)
-    if len(found) < 2:
-        return math.nan
-    spread = float(found.std(ddof=1)) * math.sqrt(1 + 1 / len(found))
-    return float(found.mean()) + float(student.ppf(confidence, len(found) - 1)) * spread
 
 
 def wilson(num_right: int, num_items: int, *, confidence: float = 0.95) -> tuple[float, float]:

@@ -12,7 +12,6 @@ from ddl_train.probes.statistics import (
     items_needed,
     items_without_loss,
     paired_interval,
-    prediction_bound,
     resamples_for,
     wilson,
 )
@@ -122,14 +121,3 @@ def test_the_exact_test_agrees_with_the_binomial() -> None:
 def test_a_small_alpha_gets_the_resamples_it_takes() -> None:
     assert resamples_for(0.05) == 2000
     assert resamples_for(0.0025) == 40000
-
-
-def test_one_more_value_stays_below_the_prediction_bound_as_often_as_it_says() -> None:
-    rng = np.random.default_rng(8)
-    drawn = rng.normal(size=(2000, 6))
-    stayed = sum(
-        row[5] < prediction_bound([float(value) for value in row[:5]], confidence=0.95)
-        for row in drawn
-    )
-    assert 0.935 < stayed / 2000 < 0.965
-    assert math.isnan(prediction_bound([0.1], confidence=0.95))
