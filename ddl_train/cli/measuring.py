@@ -240,6 +240,7 @@ def _fit(
             asked,
             prompts=pack,
             count=lambda text: len(engine.chat.text_ids(text)),
+            count_prompt=lambda text: len(engine.chat.prompt_ids(text)),
             max_new_tokens=config.max_new_tokens,
             dream_tokens=config.max_new_tokens,
         )

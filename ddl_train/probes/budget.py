@@ -51,7 +51,13 @@ def check_names(wanted: Sequence[str]) -> None:
 
 
 def count_tokens(
-    suites: Suites, *, prompts: Prompts, count: Count, max_new_tokens: int, dream_tokens: int
+    suites: Suites,
+    *,
+    prompts: Prompts,
+    count: Count,
+    count_prompt: Count,
+    max_new_tokens: int,
+    dream_tokens: int,
 ) -> int:
     """About how many tokens one adapter reads and writes. Answers are taken as long as allowed.
 
@@ -59,13 +65,20 @@ def count_tokens(
         suites: what is asked.
         prompts: the run's pack.
         count: tokens of a text.
+        count_prompt: tokens of a user message, with what the chat format puts around it.
         max_new_tokens: of generated answers.
         dream_tokens: of a proposal.
     """
-    total = sum(_tokens_of(one, prompts, count, max_new_tokens) for one in suites.asked)
+    total = 0
+    for one in suites.asked:
+        prompt = count_prompt(user_message(one.probe, prompts))
+        answers = [count(text) for text in one.probe.answers]
+        total += prompt + sum(answers) + sum(count(text) for text in one.probe.choices)
+        if not one.probe.choices:
+            total += prompt + max(max_new_tokens, *answers)
     total += sum(count(text) for texts in suites.texts.values() for text in texts)
     for pair in suites.pairs:
-        prompt = count(prompts.render("propose", a=pair.a.text, b=pair.b.text))
+        prompt = count_prompt(prompts.render("propose", a=pair.a.text, b=pair.b.text))
         total += prompt + dream_tokens + _AXES * (prompt + dream_tokens)
     return total
 
@@ -83,15 +96,6 @@ def thin(suites: Suites, share: float) -> Suites:
         texts={name: tuple(_sample(texts, share, str)) for name, texts in suites.texts.items()},
         pairs=tuple(_sample(suites.pairs, share, _pair_key)),
     )
-
-
-def _tokens_of(one: Asked, prompts: Prompts, count: Count, max_new_tokens: int) -> int:
-    prompt = count(user_message(one.probe, prompts))
-    answers = [count(text) for text in one.probe.answers]
-    total = prompt + sum(answers) + sum(count(text) for text in one.probe.choices)
-    if not one.probe.choices:
-        total += prompt + max(max_new_tokens, *answers)
-    return total
 
 
 def _sample(things: Sequence[T], share: float, key: Callable[[T], str]) -> list[T]:

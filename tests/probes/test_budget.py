@@ -39,7 +39,12 @@ def count(text: str) -> int:
 
 def cost(asked: Suites) -> int:
     return count_tokens(
-        asked, prompts=PlainPrompts(), count=count, max_new_tokens=5, dream_tokens=5
+        asked,
+        prompts=PlainPrompts(),
+        count=count,
+        count_prompt=lambda text: 10 + count(text),
+        max_new_tokens=5,
+        dream_tokens=5,
     )
 
 
@@ -70,9 +75,9 @@ def test_tokens_are_counted_once_for_ranked_and_twice_for_written_answers() -> N
     empty = Suites(asked=(), texts={}, dreamt={})
     assert cost(empty) == 0
     ranked = Suites(asked=suites().asked[:1], texts={}, dreamt={})
-    assert cost(ranked) == 2 + 1 + 2
+    assert cost(ranked) == 12 + 1 + 2
     written = Suites(asked=suites().asked[-1:], texts={}, dreamt={})
-    assert cost(written) == 2 + 1 + 2 + 5
+    assert cost(written) == 12 + 1 + 12 + 5
 
 
 def test_thinning_makes_it_cheaper() -> None:
