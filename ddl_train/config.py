@@ -197,8 +197,12 @@ class SleepConfig(StageConfig):
     max_grad_norm: float = Field(1.0, gt=0)
     max_length: int = Field(512, gt=0)
     """Rows longer than this many tokens are left out and counted, never cut."""
+    padding_free: bool = False
+    """The rows of a batch in one sequence, apart from each other: the same loss and the same
+    batches without padding, for short rows twice as fast. Attention grows with the whole batch."""
     packing: bool = False
-    """Several rows in one sequence, apart from each other: the same loss, less padding."""
+    """As many rows as fit `max_length` in one sequence, chosen by length: fewest tokens, but rows
+    alike in length are alike in kind, which taught the seedling less."""
     gradient_checkpointing: bool = False
     save_steps: int = Field(100, gt=0)
     """What a crash repeats at most, in optimizer steps."""

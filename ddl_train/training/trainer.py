@@ -93,7 +93,9 @@ def _arguments(base: Any, config: SleepConfig, *, out_dir: Path, seed: int) -> S
         per_device_train_batch_size=1 if config.packing else config.per_device_train_batch_size,
         gradient_accumulation_steps=config.gradient_accumulation_steps,
         packing=config.packing,
-        max_length=config.max_length,
+        padding_free=config.padding_free,
+        # rows that are too long are left out before; without padding TRL wants to hear of no limit
+        max_length=config.max_length if config.packing else None,
         learning_rate=config.learning_rate,
         lr_scheduler_type=config.lr_scheduler_type,
         warmup_steps=config.warmup_steps,

@@ -281,8 +281,15 @@ def test_a_night_without_rows_is_our_bug(engine: TransformersEngine, tmp_path: P
         train_lora(engine, [], quick(), out_dir=tmp_path, seed=1)
 
 
-def test_packed_and_unpacked_rows_have_the_same_loss(
-    engine: TransformersEngine, tmp_path: Path
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"packing": True, "max_length": 2048},
+        {"padding_free": True, "per_device_train_batch_size": 16},
+    ],
+)
+def test_rows_in_one_sequence_have_the_same_loss(
+    engine: TransformersEngine, tmp_path: Path, change: dict[str, Any]
 ) -> None:
     still = {"learning_rate": 1e-9, "lora_dropout": 0.0, "num_train_epochs": 1}
     padded = train_lora(
@@ -295,7 +302,7 @@ def test_packed_and_unpacked_rows_have_the_same_loss(
     packed = train_lora(
         engine,
         some_rows(),
-        quick(**still, packing=True, max_length=2048),
+        quick(**still, **change),
         out_dir=tmp_path / "packed",
         seed=1,
     )
