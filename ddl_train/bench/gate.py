@@ -74,7 +74,7 @@ QUICK = Scale(
     null=2,
     bad=1,
     overrides=(
-        "wake.num_pairs=384",
+        "wake.num_pairs=256",
         "sleep.kinds=[forward, reverse]",
         "sleep.num_train_epochs=4",
         "sleep.per_device_train_batch_size=16",
@@ -230,11 +230,11 @@ def _conclude(
 def _caught(worlds: Sequence[World], harms: Sequence[str], config: PromoteConfig) -> JsonObject:
     """How many of the planted losses the gate refuses, by harm."""
     passed = [
-        (verdict.night.report, world.base)
+        (verdict.passed, world.base)
         for world in worlds
         for verdict in world.verdicts
-        if verdict.night.kind == GOOD and verdict.promoted and verdict.night.report
-        if verdict.scaled_by is None
+        if verdict.night.kind == GOOD and verdict.passed
+        if promote(verdict.passed, world.base, world.base, [], config).promoted
     ]
     trials: dict[str, list[bool]] = {harm: [] for harm in harms}
     number = 0

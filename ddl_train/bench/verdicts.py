@@ -17,8 +17,10 @@ class Verdict:
 
     night: Night
     promoted: bool
-    scaled_by: float | None
+    scaled_by: float | None = None
     """Share of the delta that passed where the whole did not."""
+    passed: EvalReport | None = None
+    """Of what was promoted, whole or a share."""
     refused_by: tuple[str, ...]
     """Rules that refused the whole night; `load` where there was nothing to ask."""
 
@@ -28,30 +30,23 @@ def judge(
 ) -> Verdict:
     """Decide, and try less of the delta where the night only forgot."""
     if night.report is None:
-        return Verdict(night=night, promoted=False, scaled_by=None, refused_by=("load",))
-    checks = check_night(
-        night.report, base, base, [], config, num_nights=day.session.config.num_cycles
-    )
+        return Verdict(night=night, promoted=False, refused_by=("load",))
+    num_nights = day.session.config.num_cycles
+    checks = check_night(night.report, base, base, [], config, num_nights=num_nights)
     rules = tuple(dict.fromkeys(one.rule for one in checks if one.state == "refused"))
-    share = None
+    if not rules:
+        return Verdict(night=night, promoted=True, passed=night.report, refused_by=())
     if failed_only_by_forgetting(checks):
-        share = _passing_share(day, night, base, config, progress)
-    return Verdict(
-        night=night, promoted=not rules or share is not None, scaled_by=share, refused_by=rules
-    )
-
-
-def _passing_share(
-    day: Day, night: Night, base: EvalReport, config: PromoteConfig, progress: Progress
-) -> float | None:
-    for factor in sorted(config.scale_factors, reverse=True):
-        report = live_share(day, night.kind, night.seed, factor, progress=progress)
-        choice, decision = decide_by_halves(
-            report, base, base, [], config, num_nights=day.session.config.num_cycles
-        )
-        if choice.promoted:
-            return factor if decision.promoted else None
-    return None
+        for factor in sorted(config.scale_factors, reverse=True):
+            share = live_share(day, night.kind, night.seed, factor, progress=progress)
+            halves = decide_by_halves(share, base, base, [], config, num_nights=num_nights)
+            if all(half.promoted for half in halves):
+                return Verdict(
+                    night=night, promoted=True, scaled_by=factor, passed=share, refused_by=rules
+                )
+            if halves[0].promoted:
+                break
+    return Verdict(night=night, promoted=False, refused_by=rules)
 
 
 def tabulate(verdicts: Sequence[Verdict]) -> list[JsonObject]:
