@@ -250,7 +250,7 @@ class EvaluateConfig(StageConfig):
     iteration: int | None = Field(None, gt=0)
     """Puzzles of each kind and step of difficulty for `iteration` (word grids, cellular automata,
     Life). None does not ask: they say much about the base and little about a night."""
-    canaries_per_kind: int | None = Field(4, gt=0)
+    canaries_per_kind: int | None = Field(3, gt=0)
     """Proposals of each kind that the critic must refuse, before every night. None does not
     examine it; nor is it examined with `wake.guards` switched off."""
     num_good_ideas: int = Field(20, gt=0)
