@@ -122,7 +122,7 @@ def live_night(day: Day, kind: str, seed: int, *, progress: Progress) -> Night:
 
 def live_share(day: Day, kind: str, seed: int, factor: float, *, progress: Progress) -> EvalReport:
     """A night that has been lived, with less of its delta."""
-    name = f"{kind}-{seed}-{factor:g}"
+    name = f"{kind}-{seed}-{round(1000 * factor)}"  # peft takes no dots
     if (report := _kept(day, name)) is not None:
         return report
     whole = day.out / f"{kind}-{seed}.adapter"
