@@ -1,17 +1,27 @@
 """Every adapter is asked the same items in the same order; what cannot be asked is said."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ddl_train.config import EvaluateConfig
+from ddl_train.config import EvaluateConfig, GuardConfig, WakeConfig
 from ddl_train.errors import ProbeError
-from ddl_train.evaluate import evaluate
+from ddl_train.evaluate import Dreamer, evaluate
 from ddl_train.probes.suites import HELD_OUT, Suites, build_suites, check_leaks
-from ddl_train.records import BASE, EvalReport, TrainingRow
+from ddl_train.records import (
+    BASE,
+    ConceptPair,
+    EvalReport,
+    FloatArray,
+    Proposal,
+    TrainingRow,
+    Usage,
+)
+from tests.fakes import HashEmbedder, ScriptedGenerator, TableCritic, a_pair
 from tests.probes.fakes import PlainPrompts, TableEngine, make_insight, make_items
 
 
@@ -200,3 +210,107 @@ def test_progress_counts_every_item_once(tmp_path: Path) -> None:
             progress=told.append,
         )
         assert sum(told) == suites.num_items
+
+
+class PlainSpace:
+    """Memory's space without a mean to take off."""
+
+    def centre(self, vectors: FloatArray) -> FloatArray:
+        return vectors
+
+
+class CountingGenerator(ScriptedGenerator):
+    """Says the same ideas to everybody, and how often it was asked."""
+
+    num_asked = 0
+
+    def propose(
+        self, pairs: Sequence[ConceptPair], *, adapter: str, seed: int
+    ) -> tuple[list[Proposal], Usage]:
+        self.num_asked += 1
+        return super().propose(pairs, adapter=adapter, seed=seed)
+
+
+IDEAS = [
+    "zorol lowers vakase and high vakase causes miritis, so zorol may relieve miritis",
+    "NONE",
+    "vakase and miritis are told apart by zorol, so vakase may announce a miritis",
+]
+
+
+def dreamer(generator: ScriptedGenerator, **changes: Any) -> Dreamer:
+    config = WakeConfig(guards=GuardConfig(max_overlap=None), max_disagreement=None)
+    return Dreamer(
+        generator=generator,
+        critic=TableCritic({"zorol may relieve miritis": (8.0, 8.0, 8.0)}),
+        embedder=HashEmbedder(),
+        space=PlainSpace(),
+        special_tokens=(),
+        config=config.model_copy(update=changes),
+        seed=1,
+    )
+
+
+def dream(known: EvalReport | None = None, **changes: Any) -> tuple[EvalReport, int]:
+    pairs = tuple(
+        a_pair("zorol lowers vakase", f"high vakase causes miritis{n or ''}", first=n + 2)
+        for n in range(3)
+    )
+    generator = CountingGenerator(IDEAS)
+    report = evaluate(
+        TableEngine(knows_all),
+        "night",
+        replace(build(), pairs=pairs),
+        cycle=3,
+        prompts=PlainPrompts(),
+        config=EvaluateConfig(),
+        dreamer=dreamer(generator, **changes),
+        known=known,
+    )
+    return report, generator.num_asked
+
+
+def test_one_dream_on_each_pair_serves_two_suites() -> None:
+    report, num_asked = dream()
+    assert num_asked == 1
+    wake = [item for item in report.items if item.suite == "wake"]
+    assert [item.is_correct for item in wake] == [True, False, False]
+    assert [item.suite for item in report.items][-3:] == ["diversity"] * 3
+    assert report.figures["diversity/ideas"] == pytest.approx(2 / 3)
+    assert report.figures["wake/admitted"] == pytest.approx(1 / 3)
+
+
+def test_an_adapter_that_dreamt_on_the_same_pairs_is_not_asked_again() -> None:
+    known, _ = dream()
+    again, num_asked = dream(known)
+    assert num_asked == 0
+    assert (again.items, again.figures) == (known.items, known.figures)
+    _, num_asked = dream(known, min_novelty=9.0)
+    assert num_asked == 1
+
+
+def test_cycles_never_ask_what_is_sealed(tmp_path: Path) -> None:
+    path = write(tmp_path / "truth.jsonl", *[probe(number) for number in range(90)])
+    insights = [make_insight(number) for number in range(6)]
+    given: dict[str, Any] = {
+        "tonight": insights, "earlier": [], "items": [], "held_out": ["text"], "statements": [],
+    }  # fmt: skip
+    config = EvaluateConfig(truth=[path])
+    open_ones = set(suite_of(build_suites(config, **given), "truth"))
+    sealed = set(suite_of(build_suites(config, is_sealed=True, **given), "truth"))
+    assert not open_ones & sealed
+    assert len(open_ones | sealed) == 90
+    assert 15 < len(sealed) < 45
+
+
+def test_a_leak_of_a_sealed_probe_is_found_too(tmp_path: Path) -> None:
+    path = write(tmp_path / "truth.jsonl", *[probe(number) for number in range(60)])
+    config = EvaluateConfig(truth=[path])
+    for number in range(60):
+        with pytest.raises(ProbeError, match=rf"q{number} "):
+            check_leaks(config, [f"which of the colours is number {number}?"])
+
+
+def test_puzzles_are_asked_only_on_request() -> None:
+    assert suite_of(build(), "iteration") == []
+    assert len(suite_of(build(iteration=1), "iteration")) > 30

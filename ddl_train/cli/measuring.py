@@ -66,11 +66,15 @@ def measure_run(session: "Session", wanted: Wanted) -> Measured:
     from ddl_train.engines.fetching import check_tokenizer, fetch_adapter
     from ddl_train.measure import cycle_suites, evaluate_adapter, examine_critic
     from ddl_train.probes.budget import narrow
+    from ddl_train.probes.suites import check_leaks
     from ddl_train.report.progress import make_progress
     from ddl_train.storage.openings import record_opening
 
     progress = make_progress(side_output(), is_quiet=wanted.is_quiet)
     run = session.run
+    if wanted.files:
+        texts = [concept.text for concept in session.memory.concepts()]
+        check_leaks(_config(EvaluateConfig(), wanted), texts)
     cycle = max(run.next_cycle - 1, 0)
     versions = [BASE]
     for name in (wanted.adapter or "current", *wanted.against):
