@@ -9,7 +9,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 bash scripts/install.sh test
 export PATH="$PWD/.venv/bin:$PATH"
-export OMP_WAIT_POLICY="${OMP_WAIT_POLICY:-PASSIVE}"
+export OMP_WAIT_POLICY="${OMP_WAIT_POLICY:-PASSIVE}" OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}"
 
 ruff check .
 ruff format --check .
@@ -17,4 +17,4 @@ mypy
 if [ "$#" -eq 0 ]; then
   set -- -m "not network"
 fi
-exec pytest "$@"
+exec pytest --numprocesses 2 --dist loadfile "$@"
