@@ -11,7 +11,7 @@ LAYERS = [
     {"cycle"},
     {"scaling"},
     {"measure"},
-    {"session", "wake", "sleep", "evaluate", "examine", "promote", "distill", "publish"},
+    {"session", "wake", "sleep", "evaluate", "examine", "promote", "distill", "publish", "deliver"},
     {"gate"},
     {"memory", "roles", "training", "probes", "hub"},
     {"engines", "storage"},

@@ -1,7 +1,8 @@
 """`ddl-train`: reads its arguments first and imports torch after, so that `--help` answers at once.
 
 The groups: `runs` (run, init, ingest), `stages` (wake, sleep, eval), `decisions` (promote, rollback,
-forget), `views` (status, insights, ask), `report`, `upkeep` (export, fsck, config-schema), `world`, `bench`.
+forget), `views` (status, insights, ask), `report`, `upkeep` (export, fsck, config-schema),
+`publishing`, `world`, `bench`.
 """
 
 import typer
@@ -12,6 +13,7 @@ from ddl_train.cli import (
     decisions,
     environment,
     evaluating,
+    publishing,
     report,
     runs,
     stages,
@@ -48,6 +50,7 @@ app.command("status", rich_help_panel=LOOK)(views.status)
 app.command("insights", rich_help_panel=LOOK)(views.insights)
 app.command("ask", rich_help_panel=LOOK)(views.ask)
 app.command("report", rich_help_panel=LOOK)(report.report)
+app.command("publish", rich_help_panel=KEEP)(publishing.publish)
 app.command("export", rich_help_panel=KEEP)(upkeep.export)
 app.command("fsck", rich_help_panel=KEEP)(upkeep.fsck)
 app.command("config-schema", rich_help_panel=KEEP)(upkeep.config_schema)

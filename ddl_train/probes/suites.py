@@ -101,7 +101,7 @@ def build_suites(
     asked: list[Asked] = []
     dreamt: dict[str, bool] = {}
     for name, probes in suites.items():
-        probes = _drop_leaks(name, _identified(probes), row_texts, notes)
+        probes = _drop_leaks(name, identified(probes), row_texts, notes)
         about = {probe: normalise(probe.about) for probe in probes if probe.about is not None}
         dreamt |= {statement: statement in told for statement in about.values()}
         if name == "uptake":
@@ -179,7 +179,7 @@ def _uptake(
     )
 
 
-def _identified(probes: Iterable[Probe]) -> list[Probe]:
+def identified(probes: Iterable[Probe]) -> list[Probe]:
     """Ids that name the content too: an edited probe is another probe."""
     unique: dict[str, Probe] = {}
     for probe in probes:

@@ -1,0 +1,1 @@
+"""What it takes to put an adapter on the Hugging Face Hub: folder, scan, card, client."""
