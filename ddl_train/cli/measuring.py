@@ -1,6 +1,5 @@
 """What `eval` measures: adapters of a run beside its base, or any adapter beside any base."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -264,14 +263,16 @@ def _fit(
 
 def _base_sha256(path: Path) -> str | None:
     """Fingerprint of the base that an adapter of another run was made for."""
-    from ddl_train.storage.create import is_run
-    from ddl_train.storage.run import Run
+    from contextlib import closing
 
-    run_dir = path.resolve().parent.parent
-    if path.resolve().parent.name != "adapters" or not is_run(run_dir):
+    from ddl_train.storage.adapters import read_adapters
+    from ddl_train.storage.create import DATABASE_NAME, is_run
+    from ddl_train.storage.database import open_database
+
+    path = path.resolve()
+    run_dir = path.parent.parent
+    if path.parent.name != "adapters" or not is_run(run_dir):
         return None
-    with Run.read(run_dir) as run:
-        known: Sequence[str] = [
-            one.base_sha256 for one in run.adapters() if one.version == path.resolve().name
-        ]
-    return known[0] if known else None
+    with closing(open_database(run_dir / DATABASE_NAME, is_read_only=True)) as database:
+        known = read_adapters(database, path.parent)
+    return next((one.base_sha256 for one in known if one.version == path.name), None)
