@@ -133,7 +133,7 @@ def train_lora(
         raise Interrupted("sleep stopped after saving a checkpoint")
     metrics = counts | watcher.metrics
     usage = _usage(encoded, config, engine.num_parameters, time.monotonic() - started)
-    failed_because = watcher.failed_because or _not_finite(adapter_tmp)
+    failed_because = watcher.failed_because or not_finite(adapter_tmp)
     if failed_because:
         drop_checkpoints(out_dir)
         return TrainedAdapter(dir=None, failed_because=failed_because, usage=usage, metrics=metrics)
@@ -150,7 +150,7 @@ def count_steps(num_rows: int, config: SleepConfig) -> int:
 
 
 @contextmanager
-def _full_disk_is_said(out_dir: Path) -> Iterator[None]:
+def full_disk_is_said(out_dir: Path) -> Iterator[None]:
     """Both torch and safetensors fail on a full disk with errors that do not say so."""
     try:
         yield
@@ -163,7 +163,7 @@ def _full_disk_is_said(out_dir: Path) -> Iterator[None]:
         ) from error
 
 
-def _save(model: Any, engine: Lender, adapter_tmp: Path) -> None:
+def save_adapter(model: Any, engine: Lender, adapter_tmp: Path) -> None:
     """Write the two files of an adapter, and nothing else."""
     shutil.rmtree(adapter_tmp, ignore_errors=True)
     # `auto` would ask the Hub whether the vocabulary was changed
@@ -186,7 +186,8 @@ def _in_order(value: Any) -> Any:
     return sorted(value) if is_names else value
 
 
-def _not_finite(adapter_dir: Path) -> str | None:
+def not_finite(adapter_dir: Path) -> str | None:
+    """Which weights of a saved adapter are no numbers, in a sentence; None when all are."""
     tensors = load_file(adapter_dir / "adapter_model.safetensors")
     bad = sorted(name for name, tensor in tensors.items() if not tensor.isfinite().all())
     return f"weights of {bad[0]} are not finite after training" if bad else None
@@ -231,10 +232,10 @@ def _train(
         )
         trainer.add_callback(watcher)
         resumed = newest_complete(out_dir)
-        with _full_disk_is_said(out_dir):
+        with full_disk_is_said(out_dir):
             trainer.train(resume_from_checkpoint=str(resumed) if resumed else None)
             if watcher.failed_because is None and not watcher.was_stopped:
-                _save(trainer.model, engine, adapter_tmp)
+                save_adapter(trainer.model, engine, adapter_tmp)
         # optimizer and gradients would otherwise stay on the device until they are collected
         trainer.accelerator.free_memory()
 

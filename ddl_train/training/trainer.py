@@ -39,7 +39,7 @@ def make_trainer(
     # the adapter is initialised from the global generator on some paths of peft and trl
     set_seed(seed)
     if start_from is None:
-        model, peft_config = base, _lora_config(config)
+        model, peft_config = base, lora_config(config)
     else:
         model = PeftModel.from_pretrained(base, str(start_from), is_trainable=True)
         peft_config = None
@@ -70,7 +70,8 @@ def _explained(error: Exception, config: SleepConfig) -> Exception:
     return error
 
 
-def _lora_config(config: SleepConfig) -> LoraConfig:
+def lora_config(config: SleepConfig) -> LoraConfig:
+    """The LoRA of a night, as PEFT takes it."""
     return LoraConfig(
         r=config.r,
         lora_alpha=config.lora_alpha,
