@@ -334,7 +334,7 @@ class PromoteConfig(StageConfig):
 class DistillConfig(StageConfig):
     """A student of the promoted adapter, and what it must have kept to be of use."""
 
-    num_prompts: int = Field(4096, gt=0)
+    num_prompts: int = Field(2048, ge=0)
     """Prompts that a student answers, or is taught the answers of; those that there are come round
     again until there are so many."""
     wake_share: Share = 0.2

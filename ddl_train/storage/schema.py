@@ -12,6 +12,7 @@ version before into `MIGRATIONS`.
     cycles, stages, reports, promotions, usage, state       the run
     forgotten, forgotten_names         what was removed: counts and hashes, no text
     distilled                          which adapters are students, and of whom
+    distillations                      every student that was tried, and what was decided about it
     outbox                             what is on its way to a repository, or was brought there
 """
 
@@ -172,6 +173,17 @@ CREATE TABLE distilled (
     teacher TEXT NOT NULL REFERENCES adapters (version),
     created_at TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
+
+CREATE TABLE distillations (
+    distillation_id INTEGER PRIMARY KEY,
+    version TEXT NOT NULL REFERENCES adapters (version),
+    teacher TEXT NOT NULL REFERENCES adapters (version),
+    passed INTEGER NOT NULL CHECK (passed IN (0, 1)),
+    reasons TEXT NOT NULL,
+    numbers TEXT NOT NULL,
+    facts TEXT NOT NULL,
+    decided_at TEXT NOT NULL
+) STRICT;
 
 CREATE TABLE outbox (
     outbox_id INTEGER PRIMARY KEY,

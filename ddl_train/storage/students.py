@@ -1,9 +1,72 @@
-"""Which adapters of a run are students: distilled from another adapter, not made by a night."""
+"""Which adapters of a run are students: distilled from another adapter, not made by a night.
 
+Every attempt is a distillation, with what the gate said; a student is one that it let through.
+"""
+
+import json
 import sqlite3
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from ddl_train.records import JsonObject, Promotion
 from ddl_train.storage.database import transaction
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Distillation:
+    """One attempt to distil, as it was decided."""
+
+    decision: Promotion
+    """`candidate` is the student, `promoted` whether it was let through."""
+    teacher: str
+    facts: JsonObject
+    """How it was made, what it cost, and what it buys."""
+    decided_at: str
+
+
+def record_distillation(
+    connection: sqlite3.Connection, decision: Promotion, *, teacher: str, facts: JsonObject
+) -> None:
+    """Keep what the gate said about an installed student, and that it is one if it was let through."""
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    with transaction(connection):
+        connection.execute(
+            "INSERT INTO distillations (version, teacher, passed, reasons, numbers, facts, "
+            "decided_at) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (
+                decision.candidate,
+                teacher,
+                decision.promoted,
+                json.dumps(decision.reasons, ensure_ascii=False),
+                json.dumps(dict(decision.numbers)),
+                json.dumps(facts, ensure_ascii=False),
+                now,
+            ),
+        )
+        if decision.promoted:
+            connection.execute(
+                "INSERT OR IGNORE INTO distilled VALUES (?, ?, ?)",
+                (decision.candidate, teacher, now),
+            )
+
+
+def read_distillations(connection: sqlite3.Connection) -> list[Distillation]:
+    """All attempts, first to last."""
+    rows = connection.execute("SELECT * FROM distillations ORDER BY distillation_id")
+    return [
+        Distillation(
+            decision=Promotion(
+                candidate=row["version"],
+                promoted=bool(row["passed"]),
+                reasons=tuple(json.loads(row["reasons"])),
+                numbers=json.loads(row["numbers"]),
+            ),
+            teacher=row["teacher"],
+            facts=json.loads(row["facts"]),
+            decided_at=row["decided_at"],
+        )
+        for row in rows
+    ]
 
 
 def keep_student(connection: sqlite3.Connection, version: str, *, teacher: str) -> None:

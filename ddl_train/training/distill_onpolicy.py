@@ -122,7 +122,15 @@ def train_on_policy(
         # a second tree over the same weights, made before PEFT puts the student's layers in
         judge = PeftModel.from_pretrained(shared_view(teacher_base), str(teacher_dir))
         trainer = _make_trainer(
-            base, student, judge.requires_grad_(False), ids, config, sleep, out_dir, seed, start_from
+            base,
+            student,
+            judge.requires_grad_(False),
+            ids,
+            config,
+            sleep,
+            out_dir,
+            seed,
+            start_from,
         )
         trainer.add_callback(watcher)
         resumed = newest_complete(out_dir)
