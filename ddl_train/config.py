@@ -298,8 +298,9 @@ class PromoteConfig(StageConfig):
     """Loss of accuracy on what must not be forgotten."""
     skill: Bounds = Bounds(warn=0.025, block=0.05)
     """Loss of accuracy in what the base can do in context."""
-    false_memory: Bounds = Bounds(warn=0.025, block=0.05)
-    """Rise of the share of falsehoods believed."""
+    false_memory: Bounds = Bounds(warn=0.05, block=0.1)
+    """Rise of the share of falsehoods believed. Wider than the others: what the base guesses at
+    flips by chance, so that 140 questions tell 0.1 from nothing and 0.05 would take 500."""
     diversity: Bounds = Bounds(warn=0.1, block=0.25)
     """Loss of diversity of proposals, as the suite scores it. Collapse is slow: half of it may
     pass for taste."""

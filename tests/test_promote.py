@@ -186,7 +186,7 @@ def test_what_the_gate_knows_only_by_name_is_held_to_its_bounds(
         # harm
         (decide(with_suite(GOOD, "retention", items("retention", 100, 84))), "retention drop"),
         (decide(with_suite(GOOD, "skill", items("skill", 100, 89))), "skill drop"),
-        (decide(with_suite(GOOD, "false_memory", items("false_memory", 100, 11))), "rise"),
+        (decide(with_suite(GOOD, "false_memory", items("false_memory", 100, 16))), "rise"),
         (decide(report("tonight", uptake=34, loss=2.2)), "token loss on held-out documents"),
         (decide(answering(GOOD, is_finished=False)), "eos drop"),
         (decide(answering(GOOD, answer="so " * 20)), "length change"),

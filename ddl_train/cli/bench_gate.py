@@ -62,8 +62,9 @@ def _show(result: dict[str, object]) -> None:
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("nights", "of them", "promoted", "with less delta", "share, 95 %", "refused by"):
-        table.add_column(name, justify="left" if name in ("nights", "refused by") else "right")
+    for name in ("nights", "of them", "promoted", "scaled", "share, 95 %"):
+        table.add_column(name, justify="left" if name == "nights" else "right", no_wrap=True)
+    table.add_column("refused by")
     rows = result["rows"]
     assert isinstance(rows, list)
     for row in rows:
