@@ -113,7 +113,7 @@ def _what(evidence: Evidence, terms: Terms) -> str:
     )
     if not terms.is_base_local:
         return text
-    lacks = "" if terms.base_revision else " and its revision is not known"
+    lacks = "" if terms.base_revision else ", and its revision is not known"
     return (
         f"{text}\n\n**What this card lacks:** the base was a local folder. That it is "
         f"`{terms.base_id}` was said by whoever published this and was not compared{lacks}. The "
@@ -143,7 +143,8 @@ def _making(evidence: Evidence) -> str:
     pairs = sum(one.num_pairs for one in evidence.nights)
     ideas = sum(one.num_ideas for one in evidence.nights)
     admitted = sum(one.num_admitted for one in evidence.nights)
-    each = f", {evidence.wake_tokens / admitted:,.0f} for each" if admitted else ""
+    each = f", {evidence.wake_tokens / admitted:,.0f} for each admitted" if admitted else ""
+    cycles = "1 cycle" if len(evidence.nights) == 1 else f"{len(evidence.nights)} cycles"
     rows = [
         "| cycle | pairs dreamt on | ideas | admitted | night |",
         "|---|---|---|---|---|",
@@ -154,7 +155,7 @@ def _making(evidence: Evidence) -> str:
         ),
     ]
     return (
-        f"{len(evidence.nights)} cycles of waking and sleeping over {evidence.num_sources:,} "
+        f"{cycles} of waking and sleeping over {evidence.num_sources:,} "
         f"sources. {pairs:,} pairs of text were dreamt on; {ideas:,} gave an idea, {admitted:,} "
         f"were admitted. Dreaming took {evidence.wake_tokens:,.0f} tokens{each}: the daydreaming "
         f"tax. This adapter was trained on {evidence.num_rows:,} rows from "

@@ -72,7 +72,8 @@ class Fault:
     times: int
     status: int = 0
     then: str = ""
-    """`drop`: the connection is reset; `cut`: half of the body is sent."""
+    """`drop`: the connection is reset; `cut`: half of the body is sent; `garble`: other bytes are;
+    `race`: somebody else commits first."""
     headers: dict[str, str] = field(default_factory=dict)
     is_done: bool = False
     """What was asked is done before it goes wrong."""
@@ -142,7 +143,10 @@ def _handler(hub: LocalHub) -> type[BaseHTTPRequestHandler]:
             hub.asked.append(f"{self.command} {self.path}")
             fault = hub.fault_for(self.command, self.path)
             status, headers, content = 200, dict[str, str](), b""
-            if fault is None or fault.is_done or fault.then == "cut":
+            if fault is not None and fault.then == "race":
+                for repo in hub.repos.values():
+                    repo.add("main", "somebody else's", repo.files() | {"NOTES.md": b"mine\n"})
+            if fault is None or fault.is_done or fault.then in ("cut", "garble", "race"):
                 with hub.lock:
                     status, headers, content = self._answer(body)
             if fault is not None and fault.status:
@@ -160,11 +164,13 @@ def _handler(hub: LocalHub) -> type[BaseHTTPRequestHandler]:
                 self.send_header("Content-Length", str(len(content)))
             self.end_headers()
             if self.command != "HEAD":
+                if fault is not None and fault.then == "garble":
+                    content = bytes(byte ^ 1 for byte in content)
                 if fault is not None and fault.then == "cut":
                     content, self.close_connection = content[: len(content) // 2], True
                 self.wfile.write(content)
 
-        do_GET = do_POST = do_PUT = do_HEAD = _serve  # noqa: N815
+        do_GET = do_POST = do_PUT = do_HEAD = _serve
 
         def _chunks(self) -> bytes:
             found = b""
@@ -258,7 +264,11 @@ def _resolve(repo: Repo, revision: str, path: str) -> tuple[dict[str, str], byte
         raise Refused(404, "Entry not found", "EntryNotFound")
     content = commit.files[path]
     etag = _sha256(content) if path.endswith(LFS_SUFFIXES) else _git_sha1(content)
-    headers = {"X-Repo-Commit": commit.oid, "ETag": f'"{etag}"', "Content-Length": str(len(content))}
+    headers = {
+        "X-Repo-Commit": commit.oid,
+        "ETag": f'"{etag}"',
+        "Content-Length": str(len(content)),
+    }
     return headers, content
 
 
