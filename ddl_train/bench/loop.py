@@ -45,13 +45,14 @@ class Figure:
 
 
 def bench_loop(
-    config: Config, *, num_pairs: int = 320, num_rounds: int = 5, progress: Progress
+    config: Config, *, num_pairs: int = 240, num_rounds: int = 5, progress: Progress
 ) -> list[Figure]:
     """Measure the three figures.
 
     Args:
         config: of a run whose sources can be read; nothing of it is kept.
-        num_pairs: raced over in each round, in batches of `wake.batch_size` where they are batched.
+        num_pairs: raced over in each round, in batches of `wake.batch_size` where they are batched;
+            the critics race over a quarter of them.
         num_rounds: of each race.
         progress: told of cycle and rounds.
     """
@@ -69,7 +70,7 @@ def bench_loop(
                     num_rounds,
                     bar.advance,
                 )
-                ideas = [_as_idea(pair) for pair in pairs]
+                ideas = [_as_idea(pair) for pair in pairs[: max(1, num_pairs // 4)]]
                 verdicts = _race(
                     lambda: session.critic.score(ideas),
                     lambda: [_judge_plainly(plain, idea) for idea in ideas],
@@ -79,7 +80,7 @@ def bench_loop(
     return [
         overhead,
         _ratio("dreams per second, wake over one at a time", dreams, num_pairs, MIN_DREAM_RATIO),
-        _ratio("critic, logits over generated scores", verdicts, num_pairs, MIN_CRITIC_RATIO),
+        _ratio("critic, logits over generated scores", verdicts, len(ideas), MIN_CRITIC_RATIO),
     ]
 
 

@@ -23,7 +23,7 @@ def loop(
         "configs/quickstart.yaml"
     ),
     overrides: Annotated[list[str] | None, typer.Argument(metavar="SECTION.KEY=VALUE")] = None,
-    pairs: Annotated[int, typer.Option(min=2, help="Raced over in each round.")] = 320,
+    pairs: Annotated[int, typer.Option(min=2, help="Raced over in each round.")] = 240,
     rounds: Annotated[int, typer.Option(min=1, help="Of each race; the median counts.")] = 5,
     json: JsonOption = False,
     quiet: QuietOption = False,
