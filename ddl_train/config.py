@@ -221,16 +221,16 @@ class SleepConfig(StageConfig):
 
 
 class EvaluateConfig(StageConfig):
-    """Held-out probes."""
+    """Held-out probes. A probe file is JSONL, Parquet, or a folder that `datasets` saved."""
 
     truth: list[str] = Field(default_factory=list)
-    """Probe files (JSONL) of what ought to become known."""
+    """Probe files of what ought to become known."""
     retention: list[str] = Field(default_factory=list)
-    """Probe files (JSONL) and plain text files of what must not be forgotten."""
+    """Probe files and plain text files of what must not be forgotten."""
     skill: list[str] = Field(default_factory=list)
-    """Probe files (JSONL) of what the base can do in context."""
+    """Probe files of what the base can do in context."""
     false_memory: list[str] = Field(default_factory=list)
-    """Probe files (JSONL) whose `answers` are falsehoods that must not be believed."""
+    """Probe files whose `answers` are falsehoods that must not be believed."""
     num_distractors: int = Field(4, ge=1)
     """Wrong answers an uptake question is ranked against, taken from other insights."""
     max_uptake_insights: int = Field(200, gt=0)

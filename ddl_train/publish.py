@@ -36,7 +36,7 @@ from ddl_train.hub.quotes import find_quotes
 from ddl_train.hub.scan import Finding, finding_id, scan
 from ddl_train.memory.reading import all_concepts, read_concepts, read_insights, read_study_items
 from ddl_train.memory.sources import held_out_texts
-from ddl_train.probes.files import read_probes
+from ddl_train.probes.files import is_probe_file, read_probes
 from ddl_train.probes.suites import FILE_SUITES, identified
 from ddl_train.records import BASE, AdapterVersion, Insight, JsonObject
 from ddl_train.roles.prompts import load_pack
@@ -123,7 +123,9 @@ def check_probes(run: Run, adapter: AdapterVersion) -> None:
     """
     config = run.config.evaluate
     for suite in FILE_SUITES:
-        paths = [path for path in getattr(config, suite) if Path(path).suffix == ".jsonl"]
+        paths = [
+            path for path in getattr(config, suite) if suite != "retention" or is_probe_file(path)
+        ]
         now = {
             probe.probe_id
             for probe in identified(one for path in paths for one in read_probes(path))

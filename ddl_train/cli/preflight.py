@@ -5,7 +5,6 @@ A run is changed only after all of this holds, so that a mistyped path leaves it
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ddl_train.config import Config
@@ -42,13 +41,13 @@ def preflight(config: Config) -> Checked:
 
 
 def _count_probes(config: Config) -> int:
-    from ddl_train.probes.files import read_probes, read_text
+    from ddl_train.probes.files import is_probe_file, read_probes, read_text
 
     asked = config.evaluate
     paths: Sequence[str] = [*asked.truth, *asked.retention, *asked.skill, *asked.false_memory]
     num_probes = 0
     for path in dict.fromkeys(paths):
-        if path in asked.retention and Path(path).suffix != ".jsonl":
+        if path in asked.retention and not is_probe_file(path):
             read_text(path)
         else:
             num_probes += len(read_probes(path))

@@ -1,16 +1,20 @@
 """Probe files are what a run is measured by: their content is kept, and a change of it is noticed."""
 
 import hashlib
+import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from ddl_train.config import EvaluateConfig
 from ddl_train.errors import ProbeError
+from ddl_train.probes.files import read_rows
 from ddl_train.probes.suites import FILE_SUITES
 
 
 def hash_probe_files(config: EvaluateConfig) -> dict[str, str]:
-    """Path of every probe file -> sha256 of its bytes.
+    """Path of every probe file -> sha256 of its bytes; of a dataset's rows where it is a folder.
+
+    `datasets` writes caches into its folders, which change no question.
 
     Raises:
         ProbeError: one cannot be read.
@@ -18,10 +22,16 @@ def hash_probe_files(config: EvaluateConfig) -> dict[str, str]:
     found = {}
     for path in dict.fromkeys(path for suite in FILE_SUITES for path in getattr(config, suite)):
         try:
-            found[path] = hashlib.sha256(Path(path).read_bytes()).hexdigest()
+            content = _rows(path) if Path(path).is_dir() else Path(path).read_bytes()
+            found[path] = hashlib.sha256(content).hexdigest()
         except OSError as error:
             raise ProbeError(f"{path}: cannot be read; the evaluate section names it") from error
     return found
+
+
+def _rows(path: str) -> bytes:
+    rows = (json.dumps(row, sort_keys=True, default=repr) for _, row in read_rows(path))
+    return "\n".join(rows).encode()
 
 
 def changed_files(now: Mapping[str, str], before: Iterable[Mapping[str, str]]) -> list[str]:

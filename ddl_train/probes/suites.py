@@ -9,11 +9,10 @@ import hashlib
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from ddl_train.config import EvaluateConfig
 from ddl_train.errors import ProbeError
-from ddl_train.probes.files import read_probes, read_text
+from ddl_train.probes.files import is_probe_file, read_probes, read_text
 from ddl_train.probes.iteration import make_puzzles
 from ddl_train.probes.leaks import find_leaks, leaked, row_parts
 from ddl_train.probes.score import Asked
@@ -129,7 +128,7 @@ def check_leaks(config: EvaluateConfig, texts: Iterable[str]) -> None:
     probes = [
         replace(probe, probe_id=f"{path} {probe.probe_id}")
         for path in dict.fromkeys(paths)
-        if path not in config.retention or Path(path).suffix == ".jsonl"
+        if path not in config.retention or is_probe_file(path)
         for probe in read_probes(path)
     ]
     if found := find_leaks(probes, texts):
@@ -149,7 +148,7 @@ def _read_files(
     for name in FILE_SUITES:
         suites[name] = []
         for path in getattr(config, name):
-            if name == "retention" and Path(path).suffix != ".jsonl":
+            if name == "retention" and not is_probe_file(path):
                 pieces = _paragraphs(read_text(path))
                 texts[str(path)] = _cap_texts(pieces, config.max_items, seed)
             else:

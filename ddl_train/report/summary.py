@@ -13,7 +13,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from ddl_train.probes.files import read_probes
+from ddl_train.probes.files import is_probe_file, read_probes
 from ddl_train.records import BASE, EvalReport, ItemResult, JsonObject
 from ddl_train.report.status import read_status
 from ddl_train.report.suites import DREAMT, SuiteScore, flipped, mean_losses, score_suites
@@ -128,7 +128,7 @@ def _questions(run: Run) -> dict[tuple[str, str], tuple[str, str]]:
     found: dict[tuple[str, str], tuple[str, str]] = {}
     for suite in PROBE_FILES:
         for path in getattr(run.config.evaluate, suite):
-            if not path.endswith(".jsonl"):
+            if suite == "retention" and not is_probe_file(path):
                 continue
             for probe in read_probes(path):
                 found[suite, probe.probe_id] = (probe.prompt, probe.answers[0])

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import datasets
 import pytest
 
 from ddl_train.config import EvaluateConfig
@@ -33,3 +34,15 @@ def test_a_file_that_is_gone_is_said(tmp_path: Path) -> None:
     config = EvaluateConfig(skill=[str(tmp_path / "gone.jsonl")])
     with pytest.raises(ProbeError, match=r"gone\.jsonl: cannot be read"):
         hash_probe_files(config)
+
+
+def test_of_a_dataset_the_rows_are_hashed_and_no_cache_beside_them(tmp_path: Path) -> None:
+    folder = tmp_path / "saved"
+    rows = [{"id": f"q{n}", "prompt": f"{n}?", "answers": ["a"]} for n in range(4)]
+    config = EvaluateConfig(truth=[str(folder)])
+    datasets.Dataset.from_list(rows).save_to_disk(str(folder))
+    before = hash_probe_files(config)
+    (folder / "cache-0123.arrow").write_bytes(b"what a map left behind")
+    assert hash_probe_files(config) == before
+    datasets.Dataset.from_list([*rows[:3], rows[3] | {"answers": ["b"]}]).save_to_disk(str(folder))
+    assert changed_files(hash_probe_files(config), [before])

@@ -1,5 +1,11 @@
 """A third of a probe file is sealed, and stays so whatever is added to the file."""
 
+from pathlib import Path
+
+import pyarrow
+import pyarrow.parquet
+
+from ddl_train.probes.files import read_probes
 from ddl_train.probes.seal import MIN_PROBES, part_of
 from ddl_train.records import Probe
 
@@ -27,3 +33,10 @@ def test_a_short_file_is_left_whole() -> None:
     few = probes(MIN_PROBES - 1)
     assert part_of(few, is_sealed=True) == []
     assert part_of(few, is_sealed=False) == few
+
+
+def test_the_same_questions_are_sealed_in_a_table(tmp_path: Path) -> None:
+    rows = [{"id": p.probe_id, "prompt": p.prompt, "answers": p.answers} for p in probes(60)]
+    pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows), tmp_path / "q.parquet")
+    read = read_probes(tmp_path / "q.parquet")
+    assert part_of(read, is_sealed=True) == part_of(probes(60), is_sealed=True)
