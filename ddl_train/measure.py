@@ -100,6 +100,8 @@ def evaluate_adapter(
 ) -> EvalReport:
     """Put every item to one adapter; what it has answered before is not asked again."""
     reports = [one for one in session.run.reports() if one.adapter == adapter]
+    if adapter == BASE and session.engine.name != session.config.model.base:
+        reports = []  # those are of the run's own base
     dreamer = Dreamer(
         generator=session.generator,
         critic=session.critic,

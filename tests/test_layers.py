@@ -8,10 +8,10 @@ PACKAGE = Path(__file__).parent.parent / "ddl_train"
 LAYERS = [
     {"cli"},
     {"bench", "report"},
-    {"cycle"},
+    {"cycle", "distill"},
     {"scaling"},
     {"measure"},
-    {"session", "wake", "sleep", "evaluate", "examine", "promote", "distill", "publish", "deliver"},
+    {"session", "wake", "sleep", "evaluate", "examine", "promote", "publish", "deliver"},
     {"gate"},
     {"memory", "roles", "training", "probes", "hub"},
     {"engines", "storage"},

@@ -2,6 +2,7 @@
 
 The groups: `runs` (run, init, ingest), `stages` (wake, sleep, eval), `decisions` (promote, rollback,
 forget), `views` (status, insights, ask), `report`, `upkeep` (export, fsck, config-schema),
+`distilling`,
 `publishing`, `world`, `bench`.
 """
 
@@ -11,6 +12,7 @@ from ddl_train import __version__
 from ddl_train.cli import (
     bench,
     decisions,
+    distilling,
     environment,
     evaluating,
     publishing,
@@ -50,6 +52,7 @@ app.command("status", rich_help_panel=LOOK)(views.status)
 app.command("insights", rich_help_panel=LOOK)(views.insights)
 app.command("ask", rich_help_panel=LOOK)(views.ask)
 app.command("report", rich_help_panel=LOOK)(report.report)
+app.command("distill", rich_help_panel=KEEP)(distilling.distill)
 app.command("publish", rich_help_panel=KEEP)(publishing.publish)
 app.command("export", rich_help_panel=KEEP)(upkeep.export)
 app.command("fsck", rich_help_panel=KEEP)(upkeep.fsck)

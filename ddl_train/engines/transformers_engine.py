@@ -78,6 +78,11 @@ class TransformersEngine:
         return int(self._base.num_parameters())
 
     @property
+    def vocab_size(self) -> int:
+        """Of the head, which may be padded beyond the tokenizer's."""
+        return int(self._base.config.get_text_config().vocab_size)
+
+    @property
     def special_tokens(self) -> tuple[str, ...]:
         """Spellings of the tokenizer's control tokens."""
         return self.chat.special_tokens

@@ -166,7 +166,7 @@ def shared_view(model: Any) -> Any:
     return copy.deepcopy(model, memo)
 
 
-class _IdsTrainer(DistillationTrainer):  # type: ignore[misc]  # untyped
+class _IdsTrainer(DistillationTrainer):
     """Takes prompts as token ids: exactly what the student is later asked with."""
 
     def _tokenize_prompts(self, prompts: list[Any]) -> tuple[list[Any], None, dict[str, Any]]:
@@ -185,10 +185,11 @@ def _make_trainer(
     start_from: Path | None,
 ) -> Any:
     set_seed(seed)
-    model, new = base, lora_config(sleep)
-    if start_from is not None:
+    if start_from is None:
+        model, peft_config = base, lora_config(sleep)
+    else:
         model = PeftModel.from_pretrained(base, str(start_from), is_trainable=True)
-        new = None
+        peft_config = None
     on_cpu = base.device.type == "cpu"
     arguments = DistillationConfig(
         output_dir=str(out_dir / TRAINER),
@@ -225,7 +226,7 @@ def _make_trainer(
         args=arguments,
         train_dataset=Dataset.from_dict({"prompt": [list(one) for one in ids]}),
         processing_class=copy.deepcopy(student.tokenizer),
-        peft_config=new,
+        peft_config=peft_config,
     )
     trainer.remove_callback(PrinterCallback)
     return trainer

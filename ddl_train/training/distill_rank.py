@@ -6,6 +6,7 @@ their QR factors, r by r, however wide the model: Bq Br = B, Aq Ar = A^T, then s
 """
 
 import json
+import math
 import shutil
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,13 @@ CONFIG = "adapter_config.json"
 def rank_of(adapter_dir: Path) -> int:
     """Rank of an adapter, as its config has it."""
     return int(_read_config(adapter_dir)["r"])
+
+
+def count_parameters(adapter_dir: Path) -> int:
+    """Numbers that an adapter holds."""
+    with safe_open(adapter_dir / WEIGHTS, framework="pt") as file:
+        shapes = [file.get_slice(key).get_shape() for key in file.keys()]  # noqa: SIM118
+    return sum(math.prod(shape) for shape in shapes)
 
 
 def cut_rank(source: Path, target: Path, rank: int) -> float:

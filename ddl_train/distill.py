@@ -1,0 +1,314 @@
+"""Distil: the promoted adapter -> a smaller one that inherits what it found.
+
+    draw      prompts from study items, from pairs that were dreamt on, from general text
+    make      a LoRA of lower rank, cut by SVD and trained, or a LoRA on a smaller base
+    measure   student, teacher and base on the same items, all suites
+    decide    `gate.distilled`: is the gain kept, and no more forgotten than a night may?
+    weigh     parameters, bytes, tokens a second
+
+The student is installed like any adapter and is never put in use: a person does that, or publishes
+it. One that is refused stays beside its reasons and is no student.
+"""
+
+import hashlib
+import shutil
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from ddl_train.engines.speed import tokens_per_second
+from ddl_train.engines.transformers_engine import TransformersEngine, load_engine
+from ddl_train.errors import AdapterError, ModelError, RunError
+from ddl_train.gate.distilled import decide_student
+from ddl_train.measure import cycle_suites, evaluate_adapter
+from ddl_train.probes.suites import Suites
+from ddl_train.records import (
+    BASE,
+    AdapterVersion,
+    EvalReport,
+    Progress,
+    Promotion,
+    Sampling,
+    TrainingRow,
+)
+from ddl_train.roles.generator import ModelGenerator
+from ddl_train.session import Session
+from ddl_train.storage.students import record_distillation
+from ddl_train.training.distill_prompts import draw_prompts
+from ddl_train.training.distill_rank import WEIGHTS, count_parameters, rank_of
+from ddl_train.training.distill_student import Teacher, make_student
+from ddl_train.training.general import read_general
+
+DEFAULT_RANK = 8
+NUM_TIMED = 64
+"""Prompts that tokens a second are measured with."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Wanted:
+    """What student a person asked for."""
+
+    rank: int | None = None
+    """None: `DEFAULT_RANK`, and on a smaller base the teacher's."""
+    base: str | None = None
+    """Smaller base, folder or Hub id; None stays on the teacher's."""
+    is_offline: bool = False
+
+    @property
+    def method(self) -> str:
+        return "offline" if self.is_offline else "on-policy"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Model:
+    """What somebody loads: a base with an adapter."""
+
+    base_parameters: int
+    adapter_parameters: int
+    adapter_bytes: int
+    """Of `adapter_model.safetensors`."""
+    tokens_per_second: float
+    """Written greedily, in batches of `model.batch_size`."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Distilled:
+    """One attempt, measured and decided."""
+
+    adapter: AdapterVersion
+    teacher: AdapterVersion
+    decision: Promotion
+    """`promoted` means let through; nothing is put in use."""
+    reports: tuple[EvalReport, ...]
+    """Base, teacher, student; of a smaller base: teacher's base, teacher, student's base, student.
+    """
+    bought: tuple[Model, Model]
+    """Teacher and student."""
+    notes: tuple[str, ...]
+
+
+def distill(session: Session, wanted: Wanted, *, progress: Progress) -> Distilled:
+    """Make one student of the adapter in use, measure it and decide about it.
+
+    Args:
+        session: a run in hand, open for writing.
+        wanted: rank or base, and method.
+        progress: of training and measuring.
+
+    Raises:
+        RunError: nothing is promoted, or training failed.
+        AdapterError: the rank is not below the teacher's.
+        ModelError: the smaller base cannot be loaded or has another vocabulary.
+        Interrupted: asked to stop; the same call goes on from there.
+    """
+    run, config = session.run, session.config
+    if run.current == BASE:
+        raise RunError(
+            f"{run.dir}: no adapter is promoted, so there is nothing to distil; `ddl-train run` "
+            "goes on with its nights"
+        )
+    teacher = run.adapter(run.current)
+    rank = check_rank(teacher.path, wanted)
+    other = _other_session(session, wanted)
+    rows, concept_ids = _draw(session, teacher.version)
+    out_dir = run.dir / "distill" / _name(rank, wanted)
+    session.use(teacher.version)
+    with progress.stage(f"distil {wanted.method}", None) as bar:
+        made, notes = make_student(
+            other.engine,
+            Teacher(engine=session.engine, version=teacher.version, dir=teacher.path),
+            rows,
+            config.distill,
+            config.sleep,
+            rank=rank,
+            is_offline=wanted.is_offline,
+            out_dir=out_dir,
+            seed=session.seed("distill", rank),
+            progress=bar.advance,
+            should_stop=session.should_stop,
+        )
+    if made.dir is None:
+        raise RunError(f"{run.dir}: no student came of it: {made.failed_because}")
+    adapter = run.add_adapter(  # STATE
+        made.dir,
+        cycle=teacher.cycle,
+        base=other.engine.name,
+        base_sha256=other.engine.base_sha256,
+        parent=teacher.version if wanted.base is None else None,
+        num_rows=len(rows),
+        num_insights=teacher.num_insights,
+        insight_ids=run.taught(teacher.version),
+        concept_ids=concept_ids,
+    )
+    shutil.rmtree(out_dir, ignore_errors=True)
+    reports = _measure(session, other, teacher.version, adapter.version, rows, progress)
+    report, base = reports[-1], reports[0 if wanted.base is None else 2]
+    decision = decide_student(
+        report,
+        reports[1],
+        base,
+        None if wanted.base is None else reports[0],
+        config.promote,
+        config.distill,
+    )
+    bought = _weigh(session, other, teacher, adapter)
+    facts = {
+        "rank": rank,
+        "base": other.engine.name,
+        "method": wanted.method if config.distill.num_prompts else "svd",
+        "rows": len(rows),
+        "usage": asdict(made.usage),
+        "metrics": dict(made.metrics),
+        "bought": {"teacher": asdict(bought[0]), "student": asdict(bought[1])},
+        "notes": list(notes),
+    }
+    run.save_report(report)  # STATE
+    record_distillation(run.database, decision, teacher=teacher.version, facts=facts)  # STATE
+    return Distilled(
+        adapter=adapter,
+        teacher=teacher,
+        decision=decision,
+        reports=reports,
+        bought=bought,
+        notes=notes,
+    )
+
+
+def check_rank(teacher_dir: Path, wanted: Wanted) -> int:
+    """The student's rank.
+
+    Raises:
+        AdapterError: on the same base, it is not below the teacher's.
+    """
+    own = rank_of(teacher_dir)
+    if wanted.base is not None:
+        return wanted.rank or own
+    rank = wanted.rank or DEFAULT_RANK
+    if rank >= own:
+        raise AdapterError(
+            f"rank {rank} is not below {own}, the teacher's; expected --rank 1 to {own - 1}, or "
+            "--student with a smaller base"
+        )
+    return rank
+
+
+def _other_session(session: Session, wanted: Wanted) -> Session:
+    """The session with the student's base in place of the teacher's; critic and embedder stay."""
+    if wanted.base is None:
+        return session
+    if not session.config.distill.num_prompts:
+        raise RunError("distill.num_prompts is 0; a student on another base must be trained")
+    values = {"base": wanted.base, "revision": None}
+    engine = load_engine(session.config.model.model_copy(update=values))
+    if engine.base_sha256 == session.engine.base_sha256:
+        raise ModelError(
+            f"{wanted.base} is the teacher's own base; expected a smaller one, or --rank for a "
+            "lower rank"
+        )
+    if not wanted.is_offline and not _same_tokens(session.engine, engine):
+        raise ModelError(
+            f"{wanted.base} has another vocabulary than {session.engine.name}, so its tokens "
+            "cannot be judged by the teacher's; give --offline, which goes through text"
+        )
+    generator = ModelGenerator(engine, session.pack, session.config.wake)
+    return replace(session, engine=engine, generator=generator)
+
+
+def _same_tokens(one: TransformersEngine, other: TransformersEngine) -> bool:
+    """Whether a sequence of ids is the same text to both, and both heads are over the same ids."""
+    text = "What does one say to the other?"
+    return (
+        one.tokenizer.get_vocab() == other.tokenizer.get_vocab()
+        and one.vocab_size == other.vocab_size
+        and one.chat.prompt_ids(text) == other.chat.prompt_ids(text)
+    )
+
+
+def _draw(session: Session, teacher: str) -> tuple[list[TrainingRow], set[int]]:
+    """Prompts, and the concepts that they show."""
+    taught = sorted(session.run.taught(teacher))
+    pairs = [verdict.proposal.pair for verdict in session.memory.verdicts()]
+    sleep = session.config.sleep
+    rows = draw_prompts(
+        session.memory.study_items(taught, family="study"),
+        pairs,
+        read_general(sleep.general, max_characters=4 * sleep.max_length),
+        prompts=session.pack,
+        config=session.config.distill,
+        seed=session.seed("distill"),
+    )
+    shown = {row.prompt for row in rows if row.origin == "wake"}
+    concept_ids = {
+        concept.concept_id
+        for pair in pairs
+        if session.pack.render("propose", a=pair.a.text, b=pair.b.text) in shown
+        for concept in (pair.a, pair.b)
+    }
+    return rows, concept_ids
+
+
+def _measure(
+    session: Session,
+    other: Session,
+    teacher: str,
+    student: str,
+    rows: Sequence[TrainingRow],
+    progress: Progress,
+) -> tuple[EvalReport, ...]:
+    """All of them on the same items, in the order of `Distilled.reports`."""
+    suites = _suites(session, teacher, rows)
+    asked = [(session, BASE), (session, teacher)]
+    if other is not session:
+        asked.append((other, BASE))
+    asked.append((other, student))
+    cycle = session.run.adapter(teacher).cycle
+    return tuple(
+        evaluate_adapter(whose, adapter, suites, cycle=cycle, progress=progress)
+        for whose, adapter in asked
+    )
+
+
+def _suites(session: Session, teacher: str, rows: Sequence[TrainingRow]) -> Suites:
+    """More items than a night is asked, and uptake of nothing that the teacher was not taught."""
+    config = session.config.evaluate
+    most = session.config.distill.max_items
+    config = config.model_copy(
+        update={
+            "max_items": max(config.max_items, most),
+            "max_uptake_insights": max(config.max_uptake_insights, most),
+        }
+    )
+    suites = cycle_suites(session, rows, config=config)
+    taught = session.run.taught(teacher)
+    kept = [one for one in suites.asked if one.suite != "uptake" or one.probe.insight_id in taught]
+    return replace(suites, asked=tuple(kept))
+
+
+def _weigh(
+    session: Session, other: Session, teacher: AdapterVersion, student: AdapterVersion
+) -> tuple[Model, Model]:
+    """Sizes and speed of teacher and student."""
+    items = session.memory.study_items(family="study")[:NUM_TIMED]
+    prompts = [session.pack.render("answer", question=one.question, context=[]) for one in items]
+    whose = ((session, teacher), (other, student))
+    speeds = tokens_per_second(
+        [(one.engine, one.use(adapter.version)) for one, adapter in whose],
+        prompts,
+        Sampling(max_new_tokens=session.config.distill.max_new_tokens),
+    )
+    models = [
+        Model(
+            base_parameters=one.engine.num_parameters,
+            adapter_parameters=count_parameters(adapter.path),
+            adapter_bytes=(adapter.path / WEIGHTS).stat().st_size,
+            tokens_per_second=speed,
+        )
+        for (one, adapter), speed in zip(whose, speeds, strict=True)
+    ]
+    return models[0], models[1]
+
+
+def _name(rank: int, wanted: Wanted) -> str:
+    """Folder of one student's training."""
+    digest = hashlib.sha256(f"{wanted.base}".encode()).hexdigest()[:8]
+    return f"rank-{rank}-{wanted.method}" + (f"-{digest}" if wanted.base else "")
