@@ -168,7 +168,7 @@ class SleepConfig(StageConfig):
     max_insights: int = Field(400, gt=0)
     """Cap on the insights of one night; tonight's first, then earlier ones by strength."""
     replay_share: Share = 0.2
-    """Share of rows from insights of earlier nights, with method `continue`. `from_base` trains on
+    """Share of rows from insights of earlier nights, but for `from_base`, which trains on
     every row of every kept insight: nothing else would bring earlier insights back."""
     general_share: Share = 0.1
     """Share of all rows of the night from `general` files; without files it is left out and said
@@ -178,9 +178,10 @@ class SleepConfig(StageConfig):
     general: list[str] = Field(default_factory=list)
     """JSONL files of `prompt` and `completion`, or text files."""
     objective: Literal["sft"] = "sft"
-    method: Literal["from_base", "continue"] = "from_base"
+    method: Literal["from_base", "continue", "merge"] = "from_base"
     """`from_base` trains one adapter from the frozen base on all kept insights; `continue` goes
-    on from the current adapter."""
+    on from the current adapter; `merge` trains a new one on the base with the current one in it,
+    so that ranks add up."""
     r: int = Field(16, gt=0)
     lora_alpha: int = Field(32, gt=0)
     lora_dropout: float = Field(0.0, ge=0, lt=1)

@@ -123,8 +123,8 @@ def sleep(
         seed: of this night.
         night_dir: folder of this night and of no other; kept until the adapter is installed.
         again: ids of insights that are studied twice.
-        start_from: folder of the current adapter, for method `continue`; None when the current
-            is the base.
+        start_from: folder of the current adapter, for methods `continue` and `merge`; None when
+            the current is the base.
         progress: told "n more optimizer steps done" and the `total` of the night.
         should_stop: asked after every step.
 
@@ -151,7 +151,7 @@ def sleep(
             config.model_copy(update={"num_train_epochs": 1.0}),  # rows hold all epochs
             out_dir=night_dir,
             seed=seed,
-            start_from=start_from if config.method == "continue" else None,
+            start_from=None if config.method == "from_base" else start_from,
             progress=progress,
             should_stop=should_stop,
         )

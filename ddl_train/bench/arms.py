@@ -48,6 +48,7 @@ def _lora(name: str, why: str, *overrides: str) -> Arm:
 ARMS: tuple[Arm, ...] = (
     Arm(name="default", why="as configured"),
     _lora("continued", "goes on from the current adapter", "method=continue"),
+    _lora("merged", "each night merged into the base of the next", "method=merge"),
     _lora("bare", "bare statements instead of questions both ways", "kinds=[restate]"),
     Arm(name="no_sleep", why="dreams only; insights in context", can_sleep=False),
     Arm(name="placebo", why="trained on shuffled answers", is_placebo=True),
@@ -78,7 +79,7 @@ ARMS: tuple[Arm, ...] = (
     _lora("epochs_3", "3 epochs", "num_train_epochs=3"),
     _lora("epochs_20", "20 epochs", "num_train_epochs=20"),
 )
-FIRST = ("default", "continued", "bare", "no_sleep", "placebo")
+FIRST = ("default", "continued", "merged", "bare", "no_sleep", "placebo")
 """The arms that get many seeds."""
 
 

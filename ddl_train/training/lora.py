@@ -31,6 +31,7 @@ from ddl_train.training.checkpoints import (
     write_json,
 )
 from ddl_train.training.encoding import EncodedRows, Format, encode_rows
+from ddl_train.training.merge import add_deltas, merged_into
 from ddl_train.training.trainer import make_trainer, quiet_libraries
 from ddl_train.training.watcher import Watcher
 
@@ -100,7 +101,8 @@ def train_lora(
         config: the LoRA and trainer settings.
         out_dir: folder of this night and of no other; the result is in `out_dir/adapter`.
         seed: of initialisation, order and dropout.
-        start_from: adapter folder to continue from; None trains a new adapter from the base.
+        start_from: adapter folder to continue from, or with method `merge` to build upon; None
+            trains a new adapter from the base.
         progress: told "n more optimizer steps done" and the `total` of the night.
         should_stop: asked after every step; True saves a checkpoint and stops.
 
@@ -220,7 +222,8 @@ def _train(
 ) -> None:
     """Train to the end, unless the watcher ends it before, and save what came of it."""
     out_dir = adapter_tmp.parent
-    with quiet_libraries(), engine.lend_base() as base:
+    merged = start_from if config.method == "merge" else None
+    with quiet_libraries(), engine.lend_base() as base, merged_into(base, merged):
         trainer = make_trainer(
             base,
             engine.tokenizer,
@@ -228,7 +231,7 @@ def _train(
             config,
             out_dir=out_dir,
             seed=seed,
-            start_from=start_from,
+            start_from=None if merged else start_from,
         )
         trainer.add_callback(watcher)
         resumed = newest_complete(out_dir)
@@ -236,6 +239,8 @@ def _train(
             trainer.train(resume_from_checkpoint=str(resumed) if resumed else None)
             if watcher.failed_because is None and not watcher.was_stopped:
                 save_adapter(trainer.model, engine, adapter_tmp)
+                if merged:
+                    add_deltas(merged, adapter_tmp, adapter_tmp)
         # optimizer and gradients would otherwise stay on the device until they are collected
         trainer.accelerator.free_memory()
 

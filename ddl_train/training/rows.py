@@ -9,15 +9,15 @@ A night is made of four origins:
 
 `from_base` starts from untouched weights, so the rows of the night are all that the adapter will
 ever know: every row of every kept insight is in, earlier ones too, and `replay_share` has no say.
-`continue` starts from weights that know the earlier insights: their rows are a seeded sample that
-fills `replay_share` of the night. `general_share` and `no_link_share` are shares of all rows in
-both. Nothing is repeated to fill a share: where there is too little, the night is smaller.
+`continue` and `merge` start from weights that know the earlier insights: their rows are a seeded
+sample that fills `replay_share` of the night. `general_share` and `no_link_share` are shares of all
+rows with any method. Nothing is repeated to fill a share: where there is too little, the night is smaller.
 
 A night of several epochs has its study rows in each, and draws on through the general text and the
 decoys: the same few rows again and again would be learned by heart and hold nothing else in place.
 
 Insights that an earlier night failed to teach are studied `again`: all their rows are in, twice,
-with either method.
+with any method.
 
 Everything here is pure; the order of rows depends on the seed and on nothing else.
 """
@@ -113,7 +113,7 @@ def build_rows(
     other_shares = (config.general_share if general else 0.0) + (
         config.no_link_share if rejected else 0.0
     )
-    if config.method == "continue" and new_rows:
+    if config.method != "from_base" and new_rows:
         replay_share = config.replay_share if old_rows else 0.0
         num_rows = (len(new_rows) + len(twice)) / (1 - other_shares - replay_share)
         old_rows = _sample(old_rows, round(replay_share * num_rows), seed, "replay", epoch)
