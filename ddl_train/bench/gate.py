@@ -79,6 +79,7 @@ QUICK = Scale(
         "sleep.kinds=[forward, reverse]",
         "sleep.num_train_epochs=4",
         "sleep.per_device_train_batch_size=16",
+        "evaluate.num_dream_pairs=16",
     ),
 )
 FULL = Scale(

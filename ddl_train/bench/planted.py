@@ -6,8 +6,9 @@ cluster, as a run of many nights would meet them.
 """
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import cache
 from typing import NamedTuple
 
 from ddl_train.config import Bounds, PromoteConfig
@@ -19,7 +20,8 @@ from ddl_train.records import EvalReport, ItemResult, Promotion
 
 FORGETTING = ("retention", "skill", "false_memory", "loss")
 COLLAPSE = ("eos", "length", "diversity")
-BRIEF = Promotion(candidate="", promoted=False, reasons=(), numbers={})
+LIVED = Promotion(candidate="", promoted=False, reasons=())
+"""A night that is over: only that it was counts."""
 
 
 class NullNight(NamedTuple):
@@ -108,29 +110,52 @@ def count_promoting_runs(
     test is asked first: where it refuses the gate refuses, and the bootstrap need not be waited for.
     """
     rng = random.Random(seed)
-    drawn = [(_clusters(night.candidate), _clusters(night.current)) for night in nights]
+    drawn = [_Drawn(_clusters(night.candidate), _clusters(night.current)) for night in nights]
     return sum(
         any(
-            _is_gain(*_redrawn(*rng.choice(drawn), rng), number, num_nights, config)
+            rng.choice(drawn).is_gain(
+                rng, spend_alpha([LIVED] * number, num_nights, config)[0], config
+            )
             for number in range(num_nights)
         )
         for _ in range(num_runs)
     )
 
 
-def _is_gain(
-    after: list[ItemResult],
-    before: list[ItemResult],
-    number: int,
-    num_nights: int,
-    config: PromoteConfig,
-) -> bool:
-    alpha, _ = spend_alpha([BRIEF] * number, num_nights, config)
-    if exact_gain_test(*gained(after, before)) > alpha:
-        return False
-    candidate = EvalReport(adapter="null", cycle=number, items=tuple(after))
-    current = EvalReport(adapter="current", cycle=number, items=tuple(before))
-    return check_gain("uptake", candidate, current, alpha, config)[0].state == "ok"
+class _Drawn:
+    """The clusters of one null night, to be drawn from."""
+
+    def __init__(
+        self, after: Sequence[Sequence[ItemResult]], before: Sequence[Sequence[ItemResult]]
+    ) -> None:
+        self._pairs = list(zip(after, before, strict=True))
+        self._signs = []
+        for new, old in self._pairs:
+            gain = sum(gained(new, old)[0])
+            self._signs.append((gain > 0) - (gain < 0))
+
+    def is_gain(self, rng: random.Random, alpha: float, config: PromoteConfig) -> bool:
+        """Whether the gate sees a gain in these clusters, drawn again with replacement."""
+        places = rng.choices(range(len(self._pairs)), k=len(self._pairs))
+        signs = [self._signs[place] for place in places]
+        if _exact(signs.count(1), signs.count(-1)) > alpha:
+            return False
+        candidate, current = (
+            EvalReport(adapter="null", cycle=0, items=tuple(self._items(places, side)))
+            for side in (0, 1)
+        )
+        return check_gain("uptake", candidate, current, alpha, config)[0].state == "ok"
+
+    def _items(self, places: Sequence[int], side: int) -> Iterator[ItemResult]:
+        for number, place in enumerate(places):
+            for item in self._pairs[place][side]:
+                yield replace(item, cluster=str(number), probe_id=f"{number}/{item.probe_id}")
+
+
+@cache
+def _exact(num_won: int, num_lost: int) -> float:
+    values = [1.0] * num_won + [-1.0] * num_lost
+    return exact_gain_test(values, [str(number) for number in range(len(values))])
 
 
 def _clusters(report: EvalReport) -> list[list[ItemResult]]:
@@ -138,19 +163,3 @@ def _clusters(report: EvalReport) -> list[list[ItemResult]]:
     for item in suite_of(report, "uptake"):
         groups.setdefault(item.cluster or item.probe_id, []).append(item)
     return list(groups.values())
-
-
-def _redrawn(
-    after: Sequence[Sequence[ItemResult]],
-    before: Sequence[Sequence[ItemResult]],
-    rng: random.Random,
-) -> tuple[list[ItemResult], list[ItemResult]]:
-    places = rng.choices(range(len(after)), k=len(after))
-    return tuple(
-        [
-            replace(item, cluster=str(number), probe_id=f"{number}/{item.probe_id}")
-            for number, place in enumerate(places)
-            for item in groups[place]
-        ]
-        for groups in (after, before)
-    )  # type: ignore[return-value]  # two, as there are two
