@@ -1,0 +1,47 @@
+"""The world bench on its smallest preset, whole: three arms live, and the tables tell them apart."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ddl_train.bench.world import run
+from ddl_train.report.progress import SilentProgress
+from tests.worlds import ROOT, SEEDLING
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not SEEDLING.is_dir(), reason="needs checkpoints/seedling"),
+]
+
+
+@pytest.fixture(scope="module")
+def bench(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+    out = tmp_path_factory.mktemp("bench")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(ROOT)
+        return out, run(out, progress=SilentProgress())
+
+
+def test_every_arm_has_a_cell_and_a_row(bench: tuple[Path, dict[str, Any]]) -> None:
+    out, result = bench
+    arms = {path.stem.rpartition("-")[0] for path in (out / "cells").glob("*.json")}
+    assert arms == {"default", "no_sleep", "placebo"}
+    assert all(arm in result["tables"] for arm in arms)
+
+
+def test_a_second_call_runs_no_cell_again(bench: tuple[Path, dict[str, Any]]) -> None:
+    out, result = bench
+    written = {path: path.stat().st_mtime_ns for path in (out / "cells").glob("*.json")}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(ROOT)
+        again = run(out, progress=SilentProgress())
+    assert {path: path.stat().st_mtime_ns for path in written} == written
+    assert again == result
+
+
+def test_the_placebo_is_never_promoted(bench: tuple[Path, dict[str, Any]]) -> None:
+    cell = json.loads((bench[0] / "cells" / "placebo-1.json").read_text())
+    assert cell["nights"]
+    assert not any(night["promoted"] for night in cell["nights"])
