@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ddl_train.bench.learning import ratio
+from ddl_train.bench.tables import judged_true
 from ddl_train.records import JsonObject
 
 Series = Callable[[JsonObject], list[float | None]]
@@ -22,10 +23,7 @@ def _found(cell: JsonObject) -> list[float | None]:
 
 
 def _precision(cell: JsonObject) -> list[float | None]:
-    return [
-        ratio((cycle["admitted"].get("true", 0), sum(cycle["admitted"].values())))
-        for cycle in cell["discovery"]
-    ]
+    return [ratio(judged_true(cycle["admitted"])) for cycle in cell["discovery"]]
 
 
 def _suite(group: str) -> Series:

@@ -90,8 +90,20 @@ def num_true(cell: JsonObject) -> int:
 
 
 def _precision(cell: JsonObject) -> Share:
+    """Of what the world decides: where two chains disagree in sign, nothing is true or false."""
+    judged = [judged_true(cycle["admitted"]) for cycle in cell["discovery"]]
+    return sum(true for true, _ in judged), sum(of for _, of in judged)
+
+
+def judged_true(admitted: dict[str, int]) -> Share:
+    """True ones among those that are not contested."""
+    contested = admitted.get("contested", 0)
+    return admitted.get("true", 0), sum(admitted.values()) - contested
+
+
+def _contested(cell: JsonObject) -> Share:
     admitted = sum(sum(cycle["admitted"].values()) for cycle in cell["discovery"])
-    return _sum(cell, "admitted", "true"), admitted
+    return _sum(cell, "admitted", "contested"), admitted
 
 
 def _recall(depth: str) -> Callable[[JsonObject], Share]:
@@ -153,6 +165,7 @@ DISCOVERY = (
     Column("pairs", lambda cell: float(_sum(cell, "num_pairs"))),
     Column("true insights", lambda cell: float(num_true(cell))),
     Column("precision", _precision),
+    Column("contested", _contested),
     Column("found of what was drawn", lambda c: (_sum(c, "num_taken"), _sum(c, "num_opportunities"))),
     Column("recall depth 1", _recall("1")),
     Column("recall depth 2", _recall("2")),
