@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from ddl_train.bench.goals import Goal
+from ddl_train.bench.gate_goals import NUM_NIGHTS, NUM_PLANTED, NUM_RUNS, gate_goals
 from ddl_train.bench.nights import (
     BAD,
     GOOD,
@@ -42,12 +42,6 @@ from ddl_train.world.writer import write_world
 
 WORLD_SEEDS = 6_000
 """Worlds of this bench lie beyond those of tuning and of the other benches."""
-NUM_RUNS = 1000
-NUM_NIGHTS = 20
-"""Of each."""
-MOST_LUCKY = 38
-"""Of these runs; 5 % of them would be 50, and 38 is what the gate is held to."""
-NUM_PLANTED = 60
 LEAST_PLANTED, MOST_PLANTED = 1.5, 3.0
 PROBES = ProbeSpec(retention=300, skill=100, false_memory=300)
 """Enough of each, a third of them sealed, to tell a loss of `block` from none."""
@@ -227,7 +221,7 @@ def _conclude(
         name: _caught(worlds, harms, config)
         for name, harms in (("forgetting", FORGETTING), ("collapse", COLLAPSE))
     }
-    goals = _goals(rows, lucky, planted)
+    goals = gate_goals(rows, lucky, planted)
     return {
         "rows": rows,
         "floor": {
@@ -267,46 +261,3 @@ def _caught(worlds: Sequence[World], harms: Sequence[str], config: PromoteConfig
         "caught": sum(map(sum, trials.values())),
         "by_harm": {harm: [sum(found), len(found)] for harm, found in trials.items()},
     }
-
-
-def _goals(rows: Sequence[JsonObject], lucky: JsonObject, planted: JsonObject) -> list[Goal]:
-    of_kind = {row["kind"]: row for row in rows}
-    bad, good = of_kind["all bad"], of_kind[GOOD]
-    goals = [
-        Goal(
-            name=f"bad nights promoted, of {bad['nights']}",
-            value=float(bad["promoted"]),
-            bound=0,
-            direction="at most",
-            applies=True,
-        ),
-        Goal(
-            name=f"good nights refused, of {good['nights']}",
-            value=float(good["nights"] - good["promoted"]),
-            bound=good["nights"] / 10,
-            direction="at most",
-            applies=False,
-        ),
-    ]
-    for name, count in lucky.items():
-        goals.append(
-            Goal(
-                name=f"runs of {NUM_NIGHTS} null nights that promote any, of {NUM_RUNS}, {name}",
-                value=float(count),
-                bound=MOST_LUCKY,
-                direction="at most",
-                applies=name.startswith("with the"),
-            )
-        )
-    for name, found in planted.items():
-        is_full = found["trials"] >= NUM_PLANTED
-        goals.append(
-            Goal(
-                name=f"planted {name} caught, of {found['trials']}",
-                value=float(found["caught"]) if is_full else None,
-                bound=found["trials"] if is_full else NUM_PLANTED,
-                direction="at least",
-                applies=True,
-            )
-        )
-    return goals
