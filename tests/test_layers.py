@@ -33,6 +33,7 @@ ADDRESSES = {
     "matplotlib": {"report", "bench"},
     "phonenumbers": {"hub"},
     "stdnum": {"hub"},
+    "lm_eval": {"probes"},
 }
 
 

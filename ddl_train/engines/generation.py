@@ -74,14 +74,19 @@ class Writer:
         eos: Sequence[int],
         device: torch.device,
         can_join: bool,
+        stop: Sequence[str] = (),
     ) -> None:
-        """`can_join`: the keys and values of a row can be padded, as with full attention."""
+        """`can_join`: the keys and values of a row can be padded, as with full attention.
+
+        `stop`: an answer ends, as it would with EOS, where it comes to hold one of these.
+        """
         self._model = model
         self._chat = chat
         self._sampling = sampling
         self._eos = frozenset(eos)
         self._device = device
         self._can_join = can_join
+        self._stop = [text for text in stop if text]
 
     def write(self, prompts: Sequence[list[int]], *, batch_size: int, seed: int) -> list[Written]:
         """Continue each prompt, in order."""
@@ -149,7 +154,9 @@ class Writer:
             if self._is_over(answer):
                 continue
             answer.ids.append(token)
-            answer.is_finished = token in self._eos or self._says_stop(answer.ids)
+            answer.is_finished = (
+                token in self._eos or self._says_stop(answer.ids) or self._holds_stop(answer.ids)
+            )
             if not self._is_over(answer):
                 live.append(row)
         return live
@@ -163,6 +170,15 @@ class Writer:
         if not word or len(ids) > 4 * len(word):
             return False
         return self._chat.decode(ids).startswith(word)
+
+    def _holds_stop(self, ids: list[int]) -> bool:
+        """Whether one of the texts that end an answer stands at its end."""
+        if not self._stop:
+            return False
+        # a token is a byte at least, and the last ones may be part of a character
+        num_bytes = max(len(text.encode()) for text in self._stop) + 4
+        tail = self._chat.tokenizer.decode(ids[-num_bytes:])
+        return any(text in tail for text in self._stop)
 
 
 def join(streams: Sequence[Stream]) -> Stream:

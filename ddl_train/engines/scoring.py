@@ -16,6 +16,8 @@ from ddl_train.engines.batches import Padded, pad_left
 from ddl_train.records import FloatArray
 
 MIN_SHARED_TOKENS = 16
+LIKELIEST = -1
+"""Wanted in place of a token: the one that the model finds likeliest."""
 LOGITS_BUDGET = {"cpu": 1 << 26, "cuda": 1 << 29}
 """Largest number of logits a forward pass may return, so that a large vocabulary fits."""
 
@@ -206,6 +208,7 @@ def _pick(logits: torch.Tensor, wanted: Sequence[Sequence[int]]) -> list[list[fl
     """Log-probabilities of the wanted tokens at the last positions of one row."""
     tail = logits[-len(wanted) :].float()
     width = max(map(len, wanted))
-    ids = torch.tensor([[*some, *[0] * (width - len(some))] for some in wanted])
-    picked = tail.gather(1, ids.to(tail.device)) - tail.logsumexp(-1, keepdim=True)
+    ids = torch.tensor([[*some, *[0] * (width - len(some))] for some in wanted]).to(tail.device)
+    ids = torch.where(ids == LIKELIEST, tail.argmax(-1, keepdim=True), ids)
+    picked = tail.gather(1, ids) - tail.logsumexp(-1, keepdim=True)
     return [row[: len(some)] for row, some in zip(picked.tolist(), wanted, strict=True)]

@@ -16,7 +16,7 @@ from ddl_train.probes.files import is_probe_file, parse_probe, read_probes
 from ddl_train.probes.text import normalise
 from ddl_train.records import Probe
 
-GOOD = {"id": "q1", "prompt": "what raises it?", "answers": ["salt"]}
+GOOD: dict[str, Any] = {"id": "q1", "prompt": "what raises it?", "answers": ["salt"]}
 
 
 def write(tmp_path: Path, *lines: Any) -> Path:
