@@ -81,9 +81,7 @@ def wake(
     proposals, generating = generator.propose(pairs, adapter=adapter, seed=seed)
     refusals: dict[int, str] = {}
     for number, proposal in enumerate(proposals):
-        reason = guards.check(
-            proposal, config.guards, special_tokens=special_tokens, common=common
-        )
+        reason = guards.check(proposal, config.guards, special_tokens=special_tokens, common=common)
         if reason:
             refusals[number] = reason
     embedding = _refuse_near_duplicates(proposals, refusals, embedder, space, config)
