@@ -158,8 +158,8 @@ def _fetch_and_compare(run: Run, row: OutboxRow, sent: Sent, hub: Hub) -> str | 
         )
     except (HubError, AdapterError) as error:
         raise type(error)(
-            f"{error}; it was committed as {sent.revision}, and `ddl-train publish RUN --resume` "
-            "fetches it back again"
+            f"{error}; it was committed as {sent.revision} and is not compared yet, `ddl-train "
+            f"publish {run.dir} --resume` does that"
         ) from None
     finally:
         shutil.rmtree(into, ignore_errors=True)

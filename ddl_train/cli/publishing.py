@@ -149,6 +149,8 @@ def _deliver(run: "Run", hub: "Hub", rows: Sequence["OutboxRow"]) -> None:
         try:
             done = deliver(run, row, hub)
         except HubUnreachableError as error:
+            if "--resume" in str(error):
+                raise
             raise HubUnreachableError(
                 f"{error}; it waits in the outbox, `ddl-train publish {run.dir} --resume` goes on"
             ) from None

@@ -10,8 +10,7 @@ import os
 import re
 import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -195,8 +194,9 @@ class Hub:
             HubError: a file is missing or arrived cut short.
             HubUnreachableError: the Hub does not answer.
         """
-        with explained_hub(repo_id):
-            snapshot_download(
+        _patiently(
+            repo_id,
+            lambda: snapshot_download(
                 repo_id,
                 repo_type=repo_type,
                 revision=revision,
@@ -204,7 +204,8 @@ class Hub:
                 allow_patterns=names,
                 endpoint=self.endpoint,
                 max_workers=4,
-            )
+            ),
+        )
 
     def url(self, repo_id: str, repo_type: RepoType) -> str:
         return f"{self.endpoint}/{'datasets/' if repo_type == 'dataset' else ''}{repo_id}"
@@ -295,17 +296,6 @@ def check_repo_id(repo_id: str) -> None:
             f"{repo_id!r} is no name of a repository; expected OWNER/NAME, each of letters, digits, "
             "'-', '_' and '.', 96 characters at most"
         )
-
-
-@contextmanager
-def explained_hub(what: str) -> Iterator[None]:
-    """Turn what the client raises into one sentence."""
-    try:
-        yield
-    except HubError:
-        raise
-    except FAILURES as error:
-        raise _explained(what, error) from None
 
 
 def _patiently(what: str, ask: Callable[[], T]) -> T:

@@ -5,12 +5,12 @@ ids, hashes and numbers.
 """
 
 import hashlib
-import re
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 from ddl_train.errors import RunError
+from ddl_train.hub.base import FILE_KEYS
 from ddl_train.hub.evidence import Bounded, Evidence, LossResult, Night, SuiteResult
 from ddl_train.memory.reading import read_insights
 from ddl_train.probes.statistics import paired_interval, wilson
@@ -27,7 +27,6 @@ from ddl_train.storage.students import teacher_of
 BOUND = 0.975
 """Confidence of each bound by itself: the two make a 95 % interval."""
 NUM_RESAMPLES = 2000
-_PATH = re.compile(r"(?<![\w:/.])(?:~|\.{1,2})?(?:/?[\w.@ +-]*/)+([\w.@+-]+)")
 
 
 def read_evidence(run: Run, adapter: AdapterVersion) -> Evidence:
@@ -38,7 +37,7 @@ def read_evidence(run: Run, adapter: AdapterVersion) -> Evidence:
     """
     of_adapter, of_base = _reports(run, adapter)
     status = read_status(run)
-    made_in = adapter.cycle
+    made_in, paths = adapter.cycle, _paths(run)
     decided = [
         row.promotion
         for row in run.promotions()
@@ -58,20 +57,30 @@ def read_evidence(run: Run, adapter: AdapterVersion) -> Evidence:
         wake_tokens=sum(one["tax"]["wake"]["tokens"] for one in cycles),
         suites=_suites(of_adapter, of_base),
         losses=_losses(of_adapter, of_base),
-        reasons=tuple(without_folders(one) for one in decided[-1].reasons) if decided else (),
+        reasons=tuple(without_folders(one, paths) for one in decided[-1].reasons)
+        if decided
+        else (),
         decided_by=decided[-1].decided_by if decided else "nobody",
-        missing=tuple(without_folders(one) for one in of_adapter.missing),
+        missing=tuple(without_folders(one, paths) for one in of_adapter.missing),
         reports={
-            f"cycle-{report.cycle + 1}-{name}.json": _report_object(report)
+            f"cycle-{report.cycle + 1}-{name}.json": _report_object(report, paths)
             for name, report in (("adapter", of_adapter), ("base", of_base))
         },
         lineage=_lineage(run, adapter),
     )
 
 
-def without_folders(text: str) -> str:
-    """A sentence in which paths are cut to the name of the file."""
-    return _PATH.sub(lambda match: match[1], text)
+def without_folders(text: str, paths: Sequence[str]) -> str:
+    """A sentence in which these paths are cut to the name of the file."""
+    for path in sorted(paths, key=len, reverse=True):
+        text = text.replace(path, Path(path).name)
+    return text
+
+
+def _paths(run: Run) -> list[str]:
+    """Files and folders that the config of a run names."""
+    values = run.config.model_dump()
+    return [str(path) for section, key in FILE_KEYS for path in values[section][key]]
 
 
 def _reports(run: Run, adapter: AdapterVersion) -> tuple[EvalReport, EvalReport]:
@@ -143,7 +152,7 @@ def _losses(after: EvalReport, before: EvalReport) -> tuple[LossResult, ...]:
         rises = [new - was for new, was in zip(losses, old, strict=True)]
         found.append(
             LossResult(
-                texts=without_folders(name) if "/" in name else name,
+                texts=Path(name).name,
                 num_texts=len(losses),
                 adapter=sum(losses) / len(losses),
                 base=sum(old) / len(old),
@@ -158,7 +167,7 @@ def _bounded(differences: Sequence[float], clusters: Sequence[str]) -> Bounded:
     return Bounded(value=found.mean, low=found.low, high=found.high)
 
 
-def _report_object(report: EvalReport) -> JsonObject:
+def _report_object(report: EvalReport, paths: Sequence[str]) -> JsonObject:
     """A report without what was asked and answered; ids are hashed, they may be a user's words."""
     return {
         "adapter": report.adapter,
@@ -169,7 +178,7 @@ def _report_object(report: EvalReport) -> JsonObject:
         },
         "losses": {Path(name).name: list(losses) for name, losses in report.losses.items()},
         "figures": dict(report.figures),
-        "missing": [without_folders(one) for one in report.missing],
+        "missing": [without_folders(one, paths) for one in report.missing],
         "items": [
             {
                 "item": _hashed(item.probe_id),
@@ -235,7 +244,8 @@ def draw_evidence(run: Run) -> dict[str, bytes]:
     promoted = [one["cycle"] for one in cycles if one["promoted"]]
     return {
         f"{kind}-{file_name(Path(curve.name).name)}.png": png_of(
-            curve_figure(curve, numbers, promoted, PAPER), without_folders(curve.title)
+            curve_figure(curve, numbers, promoted, PAPER),
+            without_folders(curve.title, [curve.name]),
         )
         for kind, curves in (
             ("suite", suite_curves(run, cycles)),

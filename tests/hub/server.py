@@ -124,9 +124,9 @@ class LocalHub:
 
 
 class Refused(Exception):
-    def __init__(self, status: int, message: str, code: str = "") -> None:
+    def __init__(self, status: int, message: str, code: str = "", **more: str) -> None:
         super().__init__(message)
-        self.status, self.message, self.code = status, message, code
+        self.status, self.message, self.code, self.more = status, message, code, more
 
 
 def _handler(hub: LocalHub) -> type[BaseHTTPRequestHandler]:
@@ -187,7 +187,11 @@ def _handler(hub: LocalHub) -> type[BaseHTTPRequestHandler]:
                 headers = {"X-Error-Message": refused.message, "Content-Type": "application/json"}
                 if refused.code:
                     headers["X-Error-Code"] = refused.code
-                return refused.status, headers, json.dumps({"error": refused.message}).encode()
+                return (
+                    refused.status,
+                    headers,
+                    json.dumps({"error": refused.message} | refused.more).encode(),
+                )
             if isinstance(found, tuple):
                 return 200, found[0], found[1]
             return 200, {"Content-Type": "application/json"}, json.dumps(found).encode()
@@ -238,10 +242,11 @@ def _create(hub: LocalHub, user: tuple[str, str] | None, asked: dict[str, Any]) 
     kind, name = asked.get("type", "model"), f"{owner}/{asked['name']}"
     if user is None or user[1] != "write" or owner != user[0]:
         raise Refused(403, f'You don\'t have the rights to create a {kind} under "{owner}"')
+    url = f"{hub.url}/{'datasets/' if kind == 'dataset' else ''}{name}"
     if (kind, name) in hub.repos:
-        raise Refused(409, "You already created this repo")
+        raise Refused(409, "You already created this repo", url=url)
     hub.make(name, kind, is_private=asked.get("visibility") == "private")
-    return {"url": f"{hub.url}/{'datasets/' if kind == 'dataset' else ''}{name}"}
+    return {"url": url}
 
 
 def _batch(hub: LocalHub, asked: dict[str, Any]) -> Any:

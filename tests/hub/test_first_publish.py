@@ -81,7 +81,7 @@ def test_peft_loads_it_from_the_repository_and_it_says_what_the_local_one_says(
 
 
 def test_the_card_has_every_suite_with_its_interval(published: Called, hub: LocalHub) -> None:
-    card = ModelCard(hub.repo(NAME).files()["README.md"].decode())
+    card: Any = ModelCard(hub.repo(NAME).files()["README.md"].decode())
     data = card.data.to_dict()
     results = data["model-index"][0]["results"]
     assert [one["dataset"]["type"] for one in results] == ["held-out/uptake", "held-out/retention"]

@@ -3,6 +3,7 @@
 import json
 import socket
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -53,7 +54,7 @@ def test_a_fault_that_passes_ends_in_exactly_one_commit(
     run_dir: Path,
     method: str,
     pattern: str,
-    how: dict[str, object],
+    how: dict[str, Any],
 ) -> None:
     hub.fail(method, pattern, **how)
     called = ddl("publish", run_dir, *ASKED)
