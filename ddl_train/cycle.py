@@ -4,14 +4,15 @@
     memory gains insights; the current adapter changes only when promote says so
 
 Stages return records. Run state changes only on the lines marked STATE, here and, where a smaller
-delta of a refused night is tried, in `scaling.py`. A run that was stopped or
-killed goes on from the stage it was in, and wake from the batch that memory still owes: calling a
-stage again repeats at most that batch, or the trainer's steps since its last checkpoint.
+delta of a refused night is tried, in `scaling.py`. A run that was stopped or killed goes on from
+the stage it was in, and wake from the batch that memory still owes: calling a stage again repeats
+at most that batch, or the trainer's steps since its last checkpoint.
 """
 
 from collections.abc import Sequence
 from dataclasses import replace
 
+from ddl_train.config import SleepConfig
 from ddl_train.errors import Interrupted
 from ddl_train.gate.consequences import next_night
 from ddl_train.measure import (
@@ -28,6 +29,7 @@ from ddl_train.records import (
     BASE,
     Concept,
     EvalReport,
+    Insight,
     JsonObject,
     Progress,
     Promotion,
@@ -162,59 +164,86 @@ def sleep_stage(session: Session, cycle: int, *, progress: Progress) -> None:
             run.finish_stage(cycle, "sleep", skipped=failure, **critic)  # STATE
             return
     history = [row.promotion for row in run.promotions()]
-    config, again, notes = next_night(_nights(run), history, session.config.sleep)
-    with progress.stage(f"study {cycle + 1}", None) as bar:
-        ids = [insight.insight_id for insight in [*tonight, *earlier]]
-        written, usage = study(
-            session.engine,
-            session.pack,
-            tonight=tonight,
-            earlier=earlier,
-            stored=memory.study_items(ids),
-            config=config,
-            progress=bar.advance,
-        )
-        if written:  # a resumed night has them, and what they cost, already
-            run.record_usage(cycle, "student", usage, len(written), item="study")  # STATE
-            memory.save_study_items(written)  # STATE
+    recipe = next_night(_nights(run), history, session.config.sleep)
+    _study_stage(session, cycle, tonight, earlier, recipe.config, progress=progress)
     rejected = memory.rejected_pairs(cycle, MAX_NO_LINK, session.seed("no_link", cycle))
+    config = recipe.config
     with progress.stage(f"sleep {cycle + 1}", None) as bar:
         night = sleep(
             session.engine,
             session.pack,
             tonight=tonight,
             earlier=earlier,
-            items=memory.study_items(ids, family="study"),
+            items=memory.study_items([one.insight_id for one in [*tonight, *earlier]], "study"),
             rejected=rejected,
             general=read_general(config.general, max_characters=4 * config.max_length),
             config=config,
             seed=session.seed("sleep", cycle),
             night_dir=run.night_dir(cycle),
-            again=again,
+            again=recipe.again,
             start_from=None if run.current == BASE else run.adapter(run.current).path,
             progress=bar.advance,
             should_stop=session.should_stop,
         )
     run.record_usage(cycle, "trainer", night.usage, 1, item="night")  # STATE
     write_rows(run.night_dir(cycle), night.rows)
-    facts: JsonObject = {"rows": len(night.rows), "notes": [*notes, *night.notes], **night.metrics}
+    notes = [*recipe.notes, *night.notes]
+    facts: JsonObject = {"rows": len(night.rows), "notes": notes, **night.metrics}
     if night.adapter_dir is None:
         facts["skipped"] = night.failed_because
     else:
-        adapter = run.add_adapter(  # STATE
-            night.adapter_dir,
-            cycle=cycle,
-            base=session.engine.name,
-            base_sha256=session.engine.base_sha256,
-            parent=None if config.method == "from_base" or run.current == BASE else run.current,
-            num_rows=len(night.rows),
-            num_insights=len(night.insight_ids),
-            insight_ids=night.insight_ids,
-            concept_ids=_shown(session, night, rejected),
-        )
-        facts["candidate"] = adapter.version
+        facts["candidate"] = _install(session, cycle, night, config, rejected)
     run.metrics({"cycle": cycle, "stage": "sleep", **facts})
     run.finish_stage(cycle, "sleep", **facts, **critic)  # STATE
+
+
+def _study_stage(
+    session: Session,
+    cycle: int,
+    tonight: Sequence[Insight],
+    earlier: Sequence[Insight],
+    config: SleepConfig,
+    *,
+    progress: Progress,
+) -> None:
+    """Have the items written and stored that the night and its evaluation lack."""
+    with progress.stage(f"study {cycle + 1}", None) as bar:
+        written, usage = study(
+            session.engine,
+            session.pack,
+            tonight=tonight,
+            earlier=earlier,
+            stored=session.memory.study_items([one.insight_id for one in [*tonight, *earlier]]),
+            config=config,
+            progress=bar.advance,
+        )
+    if written:  # a resumed night has them, and what they cost, already
+        session.run.record_usage(cycle, "student", usage, len(written), item="study")  # STATE
+        session.memory.save_study_items(written)  # STATE
+
+
+def _install(
+    session: Session,
+    cycle: int,
+    night: Night,
+    config: SleepConfig,
+    rejected: Sequence[tuple[Concept, Concept]],
+) -> str:
+    """Move the night's adapter into the run, with what it saw; its version."""
+    run = session.run
+    assert night.adapter_dir is not None
+    adapter = run.add_adapter(  # STATE
+        night.adapter_dir,
+        cycle=cycle,
+        base=session.engine.name,
+        base_sha256=session.engine.base_sha256,
+        parent=None if config.method == "from_base" or run.current == BASE else run.current,
+        num_rows=len(night.rows),
+        num_insights=len(night.insight_ids),
+        insight_ids=night.insight_ids,
+        concept_ids=_shown(session, night, rejected),
+    )
+    return adapter.version
 
 
 def evaluate_stage(session: Session, cycle: int, *, progress: Progress) -> None:
