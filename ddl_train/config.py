@@ -251,6 +251,9 @@ class EvaluateConfig(StageConfig):
     iteration: int | None = Field(None, gt=0)
     """Puzzles of each kind and step of difficulty for `iteration` (word grids, cellular automata,
     Life). None does not ask: they say much about the base and little about a night."""
+    lm_eval: list[str] = Field(default_factory=list)
+    """Tasks of lm-evaluation-harness, by name or as a YAML file, that `ddl-train eval` asks beside
+    the rest (extra `lm-eval`). No cycle asks them."""
     canaries_per_kind: int | None = Field(3, gt=0)
     """Proposals of each kind that the critic must refuse, before every night. None does not
     examine it; nor is it examined with `wake.guards` switched off."""

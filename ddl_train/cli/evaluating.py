@@ -18,53 +18,65 @@ from ddl_train.cli.working import take_up
 
 if TYPE_CHECKING:
     from ddl_train.cli.measuring import Measured
+    from ddl_train.cli.wanted import Wanted
     from ddl_train.session import Session
     from ddl_train.storage.run import Run
 
 
+Target = Annotated[
+    str,
+    typer.Argument(
+        metavar="RUN|ADAPTER|BASE",
+        help="A run; or an adapter (folder or Hub id) of --base; or a base by itself.",
+    ),
+]
+Adapter = Annotated[
+    str | None,
+    typer.Option(help="Of a run: `current`, `base` or a version, measured beside the base."),
+]
+Against = Annotated[
+    list[str] | None,
+    typer.Option(help="Another adapter beside it: a version, a folder or a Hub id. Repeatable."),
+]
+Base = Annotated[
+    str | None, typer.Option(help="Base of an adapter that is no run's: folder or Hub id.")
+]
+Suite = Annotated[
+    list[str] | None,
+    typer.Option(help="Only this suite, or the task lm_eval:TASK. Repeatable."),
+]
+Probes = Annotated[
+    list[str] | None,
+    typer.Option(metavar="SUITE=FILE", help="Ask this file too: truth=FILE, ... Repeatable."),
+]
+ConfigFile = Annotated[
+    Path | None,
+    typer.Option(help="Whose model, prompts and probe files are used where there is no run."),
+]
+Out = Annotated[Path | None, typer.Option(help="Folder for eval.json and the items as Parquet.")]
+MaxItems = Annotated[int | None, typer.Option(min=1, help="Of each suite.")]
+MaxTokens = Annotated[
+    int | None, typer.Option(min=1, help="Read and written by all adapters; less is asked.")
+]
+Sealed = Annotated[
+    bool, typer.Option("--sealed", help="Break the seal: ask the third nobody looks at.")
+]
+History = Annotated[bool, typer.Option("--history", help="Every suite over the cycles of a run.")]
+
+
 def evaluate(
-    target: Annotated[
-        str,
-        typer.Argument(
-            metavar="RUN|ADAPTER|BASE",
-            help="A run; or an adapter (folder or Hub id) of --base; or a base by itself.",
-        ),
-    ],
-    adapter: Annotated[
-        str | None,
-        typer.Option(help="Of a run: `current`, `base` or a version, measured beside the base."),
-    ] = None,
-    against: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="Another adapter beside it: a version, a folder or a Hub id. Repeatable."
-        ),
-    ] = None,
-    base: Annotated[
-        str | None, typer.Option(help="Base of an adapter that is no run's: folder or Hub id.")
-    ] = None,
-    suite: Annotated[list[str] | None, typer.Option(help="Only this suite. Repeatable.")] = None,
-    probes: Annotated[
-        list[str] | None,
-        typer.Option(metavar="SUITE=FILE", help="Ask this file too: truth=FILE, ... Repeatable."),
-    ] = None,
-    config: Annotated[
-        Path | None,
-        typer.Option(help="Whose model, prompts and probe files are used where there is no run."),
-    ] = None,
-    out: Annotated[
-        Path | None, typer.Option(help="Folder for eval.json and the items as Parquet.")
-    ] = None,
-    max_items: Annotated[int | None, typer.Option(min=1, help="Of each suite.")] = None,
-    max_tokens: Annotated[
-        int | None, typer.Option(min=1, help="Read and written by all adapters; less is asked.")
-    ] = None,
-    sealed: Annotated[
-        bool, typer.Option("--sealed", help="Break the seal: ask the third nobody looks at.")
-    ] = False,
-    history: Annotated[
-        bool, typer.Option("--history", help="Every suite over the cycles of a run.")
-    ] = False,
+    target: Target,
+    adapter: Adapter = None,
+    against: Against = None,
+    base: Base = None,
+    suite: Suite = None,
+    probes: Probes = None,
+    config: ConfigFile = None,
+    out: Out = None,
+    max_items: MaxItems = None,
+    max_tokens: MaxTokens = None,
+    sealed: Sealed = False,
+    history: History = False,
     json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
@@ -73,7 +85,8 @@ def evaluate(
     On a run without further options and with a night that waits for its verdict: the evaluate stage
     of the cycle, and the gate's decision. Otherwise nothing is decided or kept.
     """
-    from ddl_train.cli.measuring import Wanted, measure_outside, measure_run
+    from ddl_train.cli.outside import measure_outside
+    from ddl_train.cli.wanted import Wanted
     from ddl_train.probes.budget import check_names
 
     wanted = Wanted(
@@ -90,15 +103,30 @@ def evaluate(
     run_dir = _run_dir(target, is_outside=base is not None)
     if history:
         _show_history(find_run(target), out=out, json=json)
-        return
-    if run_dir is None:
+    elif run_dir is None:
         found = measure_outside(target, base=base, config=config, wanted=wanted)
-    else:
+        _hand_over(found, out=out, json=json)
+    elif wanted.is_plain and out is None and _waits(run_dir):
         with take_up(run_dir) as session:
-            if wanted.is_plain and out is None and _waits(session):
-                _decide(session, json=json, quiet=quiet)
-                return
-            found = measure_run(session, wanted)
+            _decide(session, json=json, quiet=quiet)
+    else:
+        _hand_over(_measure(run_dir, wanted), out=out, json=json)
+
+
+def _measure(run_dir: Path, wanted: "Wanted") -> "Measured":
+    """Adapters of a run. Tasks are loaded before its model: a mistyped name is said at once."""
+    from ddl_train.cli.measuring import measure_run
+    from ddl_train.cli.wanted import load_tasks
+    from ddl_train.storage.run import Run
+
+    with Run.read(run_dir) as run:
+        tasks = load_tasks(wanted, run.config.evaluate)
+    with take_up(run_dir) as session:
+        return measure_run(session, wanted, tasks)
+
+
+def _hand_over(found: "Measured", *, out: Path | None, json: bool) -> None:
+    """Write what was measured where that is asked for, and show it."""
     if out is not None:
         from ddl_train.report.evaluation import evaluation_object, write_evaluation
 
@@ -124,12 +152,16 @@ def _run_dir(target: str, *, is_outside: bool) -> Path | None:
     return find_run(target)
 
 
-def _waits(session: "Session") -> bool:
+def _waits(run_dir: Path) -> bool:
     """Whether a night waits for its verdict."""
-    return session.run.stage(session.run.next_cycle) in ("evaluate", "promote")
+    from ddl_train.storage.run import Run
+
+    with Run.read(run_dir) as run:
+        return run.stage(run.next_cycle) in ("evaluate", "promote")
 
 
 def _decide(session: "Session", *, json: bool, quiet: bool) -> None:
+    """The evaluate stage of the cycle where it is still to do, and the gate's verdict."""
     from ddl_train.cycle import evaluate_stage, promote_stage
     from ddl_train.report.progress import make_progress
 

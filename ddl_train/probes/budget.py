@@ -46,8 +46,10 @@ def check_names(wanted: Sequence[str]) -> None:
         ProbeError: names it and those that there are.
     """
     for name in wanted:
-        if name not in SUITES:
-            raise ProbeError(f"there is no suite {name!r}; expected some of {', '.join(SUITES)}")
+        if name not in SUITES and not name.startswith("lm_eval:"):
+            raise ProbeError(
+                f"there is no suite {name!r}; expected some of {', '.join(SUITES)}, or lm_eval:TASK"
+            )
 
 
 def count_tokens(

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pyarrow
@@ -20,11 +20,18 @@ from ddl_train.report.suites import group_items, mean_losses, reports_object
 BOUND = 0.975
 """Confidence of each bound by itself: the two make a 95 % interval."""
 RESAMPLES = 2000
+LONGEST_NAME = 24
+"""Of an adapter in the head of a column."""
 
 
 def print_evaluation(reports: Sequence[EvalReport], console: Console) -> None:
-    """A row for each suite and a column for each adapter, then each adapter less the first."""
-    if any(report.items or report.losses for report in reports):
+    """A row for each suite and a column for each adapter, then each adapter less the first.
+
+    Of an adapter with a long path the folder's name is shown, and the path below.
+    """
+    paths = _short_names([report.adapter for report in reports])
+    reports = [replace(one, adapter=name) for one, name in zip(reports, paths, strict=True)]
+    if any(report.items or report.losses or report.figures for report in reports):
         console.print(_shares(reports))
     for later in reports[1:]:
         console.print()
@@ -41,6 +48,9 @@ def print_evaluation(reports: Sequence[EvalReport], console: Console) -> None:
             )
     for why in dict.fromkeys(why for report in reports for why in report.missing):
         console.print(f"not measured: {why}", soft_wrap=True)
+    for name, path in paths.items():
+        if name != path:
+            console.print(f"{name} is {path}", soft_wrap=True, markup=False, highlight=False)
 
 
 def print_examination(examination: Examination, console: Console) -> None:
@@ -51,13 +61,10 @@ def print_examination(examination: Examination, console: Console) -> None:
     for kind in [*examination.kinds(), examination.all_attacks()]:
         table.add_row(*_kind_cells(kind))
     table.add_row("good ideas kept", *_kind_cells(examination.kept())[1:])
+    console.print(table)
     for name, has_guards in (("on", True), ("off", False)):
         value, low, high = examination.auc(has_guards=has_guards)
-        table.caption = (
-            f"{table.caption or ''}AUC, guards {name}: {value:.3f} [{low:.3f}, {high:.3f}]   "
-        )
-    table.caption_justify = "left"
-    console.print(table)
+        console.print(f"AUC, guards {name}: {value:.3f} [{low:.3f}, {high:.3f}]")
     for trial in examination.attacks:
         if trial.refused_with_guards is None:
             pair = trial.canary.pair
@@ -126,6 +133,18 @@ def write_evaluation(found: JsonObject, out_dir: Path) -> list[Path]:
     except OSError as error:
         raise ResourceError(f"{out_dir}: cannot be written ({error})") from None
     return paths
+
+
+def _short_names(adapters: Sequence[str]) -> dict[str, str]:
+    """Name to show -> adapter, in order: the end of a long path, with a number where two end so."""
+    names: dict[str, str] = {}
+    for adapter in adapters:
+        short = adapter if len(adapter) <= LONGEST_NAME else Path(adapter).name or adapter
+        name, number = short, 2
+        while name in names:
+            name, number = f"{short} ({number})", number + 1
+        names[name] = adapter
+    return names
 
 
 def _shares(reports: Sequence[EvalReport]) -> Table:

@@ -2,16 +2,24 @@
 
 import json
 import shutil
+import sys
 from pathlib import Path
 
+import pyarrow
 import pyarrow.parquet
 import pytest
 from peft import LoraConfig, get_peft_model
 from transformers import AutoModelForCausalLM
 
 from tests.cli.calling import CommandLine, is_one_sentence
+from tests.harness_task import make_task
 from tests.report.made import made_run
 from tests.tiny import make_tiny, make_tokenizer
+
+RUN = """
+model: {base: tiny, device: cpu}
+memory: {sources: [notes], unit: sentence, held_out_share: 0}
+"""
 
 
 def make_adapter(base: Path, folder: Path, *, seed: int = 0) -> Path:
@@ -102,6 +110,72 @@ def test_puzzles_need_no_file(ddl: CommandLine, place: Path) -> None:
     kinds = {item["kind"] for item in json.loads(called.out)["items"]}
     assert all(kind.startswith(("grid", "rule", "life")) for kind in kinds)
     assert kinds
+
+
+def test_a_table_is_asked_like_lines(ddl: CommandLine, place: Path) -> None:
+    rows = [json.loads(line) for line in (place / "q.jsonl").read_text().splitlines()]
+    pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows), "q.parquet")
+    items = []
+    for name in ("q.jsonl", "q.parquet"):
+        called = ddl("eval", "tiny", "--probes", f"truth={name}", "--json", "--quiet")
+        items.append(json.loads(called.out)["items"])
+    assert items[0] == items[1] != []
+    pyarrow.parquet.write_table(pyarrow.table({"id": ["a"], "prompt": ["x?"]}), "bad.parquet")
+    refused(
+        ddl("eval", "tiny", "--probes", "truth=bad.parquet", "-q"), "bad.parquet: row 0", "answers"
+    )
+
+
+def test_of_a_long_path_the_table_shows_the_folder(ddl: CommandLine, place: Path) -> None:
+    paths = [place / "runs" / name / "night" for name in ("one", "other")]
+    for number, path in enumerate(paths, start=1):
+        path.parent.mkdir(parents=True)
+        path.symlink_to(place / f"adapter{number}")
+    called = ddl(
+        *("eval", paths[0], "--base", "tiny", "--against", paths[1], "--probes", "truth=q.jsonl")
+    )
+    assert called.code == 0, called.err
+    table, _, below = called.out.partition("\nnight is ")
+    assert str(place) not in table
+    assert "night (2) less base" in table
+    assert below.split("\n")[:2] == [str(paths[0]), f"night (2) is {paths[1]}"]
+
+
+def test_a_task_of_the_harness_is_asked_of_every_adapter(ddl: CommandLine, place: Path) -> None:
+    pytest.importorskip("lm_eval", reason="lm-evaluation-harness is not installed")
+    task = make_task(place, "choose")
+    called = ddl(
+        *("eval", "adapter1", "--base", "tiny", "--suite", f"lm_eval:{task}", "--json"),
+        *("--max-items", "4", "--quiet"),
+    )
+    assert called.code == 0, called.err
+    found = json.loads(called.out)
+    assert {one: found["suites"]["lm_eval:choose"][one]["n"] for one in found["adapters"]} == {
+        "base": 4,
+        "adapter1": 4,
+    }
+    assert found["usage"]["base"]["num_prompt_tokens"] > 0
+
+
+def test_without_the_harness_its_extra_is_named(
+    ddl: CommandLine, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "lm_eval", None)
+    refused(ddl("eval", "tiny", "--suite", "lm_eval:arc_easy"), "ddl-train[lm-eval]")
+
+
+def test_a_bare_harness_wants_a_task(ddl: CommandLine, place: Path) -> None:
+    refused(ddl("eval", "tiny", "--suite", "lm_eval"), "no task is named", "lm_eval:TASK")
+
+
+def test_a_file_that_leaks_into_a_runs_memory_is_refused(ddl: CommandLine, place: Path) -> None:
+    (place / "notes").mkdir()
+    for number in range(4):
+        (place / "notes" / f"{number}.md").write_text(f"Note {number}: what is number {number}?\n")
+    (place / "mine.yaml").write_text(RUN)
+    assert ddl("init", "mine.yaml").code == 0
+    called = ddl("eval", "mine", "--probes", "truth=q.jsonl", "--quiet")
+    refused(called, "q.jsonl q0", "stands in memory", "3 more")
 
 
 def bad_adapter(place: Path, name: str) -> Path:
