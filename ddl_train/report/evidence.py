@@ -14,7 +14,14 @@ from ddl_train.hub.base import FILE_KEYS
 from ddl_train.hub.evidence import Bounded, Evidence, LossResult, Night, SuiteResult
 from ddl_train.memory.reading import read_insights
 from ddl_train.probes.statistics import paired_interval, wilson
-from ddl_train.records import BASE, AdapterVersion, EvalReport, ItemResult, JsonObject
+from ddl_train.records import (
+    BASE,
+    AdapterVersion,
+    EvalReport,
+    ItemResult,
+    JsonObject,
+    Promotion,
+)
 from ddl_train.report.canvas import PAPER, png_of
 from ddl_train.report.curves import LESS_IS_BETTER, loss_curves, suite_curves, suite_title
 from ddl_train.report.pictures import file_name
@@ -22,7 +29,7 @@ from ddl_train.report.plots import curve_figure
 from ddl_train.report.status import read_status
 from ddl_train.report.suites import flipped, group_items
 from ddl_train.storage.run import Run
-from ddl_train.storage.students import teacher_of
+from ddl_train.storage.students import read_distillations, teacher_of
 
 BOUND = 0.975
 """Confidence of each bound by itself: the two make a 95 % interval."""
@@ -38,11 +45,7 @@ def read_evidence(run: Run, adapter: AdapterVersion) -> Evidence:
     of_adapter, of_base = _reports(run, adapter)
     status = read_status(run)
     made_in, paths = adapter.cycle, _paths(run)
-    decided = [
-        row.promotion
-        for row in run.promotions()
-        if row.promotion.candidate == adapter.version and not row.is_rollback
-    ]
+    decided = _decisions(run, adapter)
     cycles = [one for one in status["cycles"] if one["cycle"] <= made_in]
     return Evidence(
         run=run.config.name,
@@ -68,6 +71,14 @@ def read_evidence(run: Run, adapter: AdapterVersion) -> Evidence:
         },
         lineage=_lineage(run, adapter),
     )
+
+
+def _decisions(run: Run, adapter: AdapterVersion) -> list[Promotion]:
+    """What was decided about it: of a student by the gate of distilling, else of a night."""
+    of_students = [one.decision for one in read_distillations(run.database)]
+    of_nights = [row.promotion for row in run.promotions() if not row.is_rollback]
+    found = [one for one in of_students if one.candidate == adapter.version]
+    return found or [one for one in of_nights if one.candidate == adapter.version]
 
 
 def without_folders(text: str, paths: Sequence[str]) -> str:

@@ -69,15 +69,6 @@ def read_distillations(connection: sqlite3.Connection) -> list[Distillation]:
     ]
 
 
-def keep_student(connection: sqlite3.Connection, version: str, *, teacher: str) -> None:
-    """Note that a known adapter was distilled from another; noting it again changes nothing."""
-    created_at = datetime.now(UTC).isoformat(timespec="seconds")
-    with transaction(connection):
-        connection.execute(
-            "INSERT OR IGNORE INTO distilled VALUES (?, ?, ?)", (version, teacher, created_at)
-        )
-
-
 def newest_student(connection: sqlite3.Connection) -> str | None:
     """Version of the adapter that was distilled last; None when there is none."""
     row = connection.execute(

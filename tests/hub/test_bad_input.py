@@ -7,7 +7,7 @@ import pytest
 from ddl_train.records import Promotion
 from ddl_train.storage.database import transaction
 from ddl_train.storage.run import Run
-from ddl_train.storage.students import keep_student
+from ddl_train.storage.students import record_distillation
 from tests.cli.calling import CommandLine, fingerprint, is_one_sentence
 from tests.hub.made import add_lora, publishable_run, report, write_probes
 from tests.hub.server import LocalHub
@@ -80,12 +80,15 @@ def test_the_newest_student_is_what_distilled_means(
 ) -> None:
     with Run.open(run_dir) as run:
         student = add_lora(run, made_once / "tiny", seed=1, insight_ids=[])
-        keep_student(run.database, student, teacher=run.current)
+        passed = Promotion(candidate=student, promoted=True, reasons=("ok: it kept 0.95",))
+        record_distillation(run.database, passed, teacher=run.current, facts={})
         run.save_report(report(made_once, student))
     called = ddl("publish", run_dir, *ASKED, "--adapter", "distilled")
     assert called.code == 0, called.err
-    assert f"version `{student}`" in hub.repo(NAME).files()["README.md"].decode()
-    assert "It was distilled from adapter" in hub.repo(NAME).files()["README.md"].decode()
+    card = hub.repo(NAME).files()["README.md"].decode()
+    assert f"version `{student}`." in card
+    assert "It was distilled from adapter" in card
+    assert "- ok: it kept 0.95" in card
 
 
 def test_questions_that_changed_since_promotion_stop_it(
