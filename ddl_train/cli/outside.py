@@ -62,7 +62,7 @@ def measure_outside(
     progress = make_progress(side_output(), is_quiet=wanted.is_quiet)
     reports = []
     for version in (BASE, *names):
-        with progress.stage(f"evaluate {version[-24:]}", suites.num_items) as bar:
+        with progress.stage(f"evaluate {Path(version).name}", suites.num_items) as bar:
             reports.append(
                 evaluate(
                     engine,
