@@ -17,8 +17,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from ddl_train.engines.speed import tokens_per_second
-from ddl_train.engines.transformers_engine import TransformersEngine, load_engine
-from ddl_train.errors import AdapterError, ModelError, RunError
+from ddl_train.engines.transformers_engine import load_engine
+from ddl_train.errors import ModelError, RunError
 from ddl_train.gate.distilled import decide_student
 from ddl_train.measure import cycle_suites, evaluate_adapter
 from ddl_train.probes.suites import Suites
@@ -34,12 +34,13 @@ from ddl_train.records import (
 from ddl_train.roles.generator import ModelGenerator
 from ddl_train.session import Session
 from ddl_train.storage.students import record_distillation
+from ddl_train.training.distill_cross import can_cross
+from ddl_train.training.distill_onpolicy import same_tokens
 from ddl_train.training.distill_prompts import draw_prompts
-from ddl_train.training.distill_rank import WEIGHTS, count_parameters, rank_of
+from ddl_train.training.distill_rank import WEIGHTS, choose_rank, count_parameters
 from ddl_train.training.distill_student import Teacher, make_student
 from ddl_train.training.general import read_general
 
-DEFAULT_RANK = 8
 NUM_TIMED = 64
 """Prompts that tokens a second are measured with."""
 
@@ -49,7 +50,7 @@ class Wanted:
     """What student a person asked for."""
 
     rank: int | None = None
-    """None: `DEFAULT_RANK`, and on a smaller base the teacher's."""
+    """None: 8, and on a smaller base the teacher's."""
     base: str | None = None
     """Smaller base, folder or Hub id; None stays on the teacher's."""
     is_offline: bool = False
@@ -98,7 +99,7 @@ def distill(session: Session, wanted: Wanted, *, progress: Progress) -> Distille
     Raises:
         RunError: nothing is promoted, or training failed.
         AdapterError: the rank is not below the teacher's.
-        ModelError: the smaller base cannot be loaded or has another vocabulary.
+        ModelError: the smaller base cannot be loaded, or its tokenizer cannot be aligned.
         Interrupted: asked to stop; the same call goes on from there.
     """
     run, config = session.run, session.config
@@ -108,7 +109,7 @@ def distill(session: Session, wanted: Wanted, *, progress: Progress) -> Distille
             "goes on with its nights"
         )
     teacher = run.adapter(run.current)
-    rank = check_rank(teacher.path, wanted)
+    rank = choose_rank(teacher.path, wanted.rank, is_same_base=wanted.base is None)
     other = _other_session(session, wanted)
     rows, concept_ids = _draw(session, teacher.version)
     out_dir = run.dir / "distill" / _name(rank, wanted)
@@ -174,24 +175,6 @@ def distill(session: Session, wanted: Wanted, *, progress: Progress) -> Distille
     )
 
 
-def check_rank(teacher_dir: Path, wanted: Wanted) -> int:
-    """The student's rank.
-
-    Raises:
-        AdapterError: on the same base, it is not below the teacher's.
-    """
-    own = rank_of(teacher_dir)
-    if wanted.base is not None:
-        return wanted.rank or own
-    rank = wanted.rank or DEFAULT_RANK
-    if rank >= own:
-        raise AdapterError(
-            f"rank {rank} is not below {own}, the teacher's; expected --rank 1 to {own - 1}, or "
-            "--student with a smaller base"
-        )
-    return rank
-
-
 def _other_session(session: Session, wanted: Wanted) -> Session:
     """The session with the student's base in place of the teacher's; critic and embedder stay."""
     if wanted.base is None:
@@ -205,23 +188,15 @@ def _other_session(session: Session, wanted: Wanted) -> Session:
             f"{wanted.base} is the teacher's own base; expected a smaller one, or --rank for a "
             "lower rank"
         )
-    if not wanted.is_offline and not _same_tokens(session.engine, engine):
+    is_alike = wanted.is_offline or same_tokens(engine, session.engine)
+    if not is_alike and not can_cross(engine, session.engine):
         raise ModelError(
-            f"{wanted.base} has another vocabulary than {session.engine.name}, so its tokens "
-            "cannot be judged by the teacher's; give --offline, which goes through text"
+            f"{wanted.base} has another tokenizer than {session.engine.name}, and not both are "
+            "byte-level BPE, so that the teacher cannot judge its tokens; give --offline, which "
+            "goes through text"
         )
     generator = ModelGenerator(engine, session.pack, session.config.wake)
     return replace(session, engine=engine, generator=generator)
-
-
-def _same_tokens(one: TransformersEngine, other: TransformersEngine) -> bool:
-    """Whether a sequence of ids is the same text to both, and both heads are over the same ids."""
-    text = "What does one say to the other?"
-    return (
-        one.tokenizer.get_vocab() == other.tokenizer.get_vocab()
-        and one.vocab_size == other.vocab_size
-        and one.chat.prompt_ids(text) == other.chat.prompt_ids(text)
-    )
 
 
 def _draw(session: Session, teacher: str) -> tuple[list[TrainingRow], set[int]]:

@@ -35,6 +35,7 @@ from ddl_train.training.checkpoints import (
     newest_complete,
     open_night,
 )
+from ddl_train.training.distill_cross import make_cross_trainer
 from ddl_train.training.distill_prompts import encode_prompts
 from ddl_train.training.lora import (
     TrainedAdapter,
@@ -71,7 +72,7 @@ def train_on_policy(
 
     Args:
         student: lends its base; its chat format encodes the prompts.
-        teacher: engine of the same vocabulary; may be `student` itself.
+        teacher: engine of the teacher; may be `student` itself.
         teacher_dir: adapter folder of the teacher.
         rows: prompts of `draw_prompts`, at least one.
         config: how it is trained.
@@ -124,6 +125,7 @@ def train_on_policy(
         trainer = _make_trainer(
             base,
             student,
+            teacher,
             judge.requires_grad_(False),
             ids,
             config,
@@ -176,6 +178,7 @@ class _IdsTrainer(DistillationTrainer):
 def _make_trainer(
     base: Any,
     student: TransformersEngine,
+    teacher: TransformersEngine,
     judge: Any,
     ids: Sequence[Sequence[int]],
     config: DistillConfig,
@@ -190,46 +193,66 @@ def _make_trainer(
     else:
         model = PeftModel.from_pretrained(base, str(start_from), is_trainable=True)
         peft_config = None
-    on_cpu = base.device.type == "cpu"
-    arguments = DistillationConfig(
-        output_dir=str(out_dir / TRAINER),
-        run_name=out_dir.name,
-        seed=seed,
-        use_cpu=on_cpu,
-        bf16=str(base.dtype) == "torch.bfloat16",
-        dataloader_pin_memory=not on_cpu,
-        per_device_train_batch_size=config.per_device_train_batch_size,
-        learning_rate=config.learning_rate or SHARE_OF_RATE * sleep.learning_rate,
-        lr_scheduler_type=sleep.lr_scheduler_type,
-        warmup_steps=config.warmup_steps,
-        weight_decay=sleep.weight_decay,
-        max_grad_norm=sleep.max_grad_norm,
-        num_train_epochs=1.0,
-        beta=config.beta,
-        temperature=config.temperature,
-        max_completion_length=config.max_new_tokens,
-        shuffle_dataset=False,
-        gradient_checkpointing=sleep.gradient_checkpointing,
-        save_strategy="steps",
-        save_steps=config.save_steps,
-        save_total_limit=2,
-        logging_steps=1,
-        logging_nan_inf_filter=False,
-        report_to=sleep.report_to or "none",
-        disable_tqdm=True,
-    )
-    if arguments.n_gpu > 1:
-        arguments._n_gpu = 1
-    trainer = _IdsTrainer(
-        model=model,
-        teacher_model=judge,
-        args=arguments,
-        train_dataset=Dataset.from_dict({"prompt": [list(one) for one in ids]}),
-        processing_class=copy.deepcopy(student.tokenizer),
-        peft_config=peft_config,
-    )
+    settings = _settings(base, config, sleep, out_dir, seed)
+    if same_tokens(student, teacher):
+        arguments = DistillationConfig(**settings, shuffle_dataset=False)
+        if arguments.n_gpu > 1:
+            arguments._n_gpu = 1
+        trainer: Any = _IdsTrainer(
+            model=model,
+            teacher_model=judge,
+            args=arguments,
+            train_dataset=Dataset.from_dict({"prompt": [list(one) for one in ids]}),
+            processing_class=copy.deepcopy(student.tokenizer),
+            peft_config=peft_config,
+        )
+    else:
+        trainer = make_cross_trainer(model, judge, peft_config, ids, student, teacher, settings)
     trainer.remove_callback(PrinterCallback)
     return trainer
+
+
+def same_tokens(one: TransformersEngine, other: TransformersEngine) -> bool:
+    """Whether a sequence of ids is the same text to both, and both heads are over the same ids."""
+    text = "What does one say to the other?"
+    return (
+        one.tokenizer.get_vocab() == other.tokenizer.get_vocab()
+        and one.vocab_size == other.vocab_size
+        and one.chat.prompt_ids(text) == other.chat.prompt_ids(text)
+    )
+
+
+def _settings(
+    base: Any, config: DistillConfig, sleep: SleepConfig, out_dir: Path, seed: int
+) -> dict[str, Any]:
+    """What both of TRL's trainers are told."""
+    on_cpu = base.device.type == "cpu"
+    return {
+        "output_dir": str(out_dir / TRAINER),
+        "run_name": out_dir.name,
+        "seed": seed,
+        "use_cpu": on_cpu,
+        "bf16": str(base.dtype) == "torch.bfloat16",
+        "dataloader_pin_memory": not on_cpu,
+        "per_device_train_batch_size": config.per_device_train_batch_size,
+        "learning_rate": config.learning_rate or SHARE_OF_RATE * sleep.learning_rate,
+        "lr_scheduler_type": sleep.lr_scheduler_type,
+        "warmup_steps": config.warmup_steps,
+        "weight_decay": sleep.weight_decay,
+        "max_grad_norm": sleep.max_grad_norm,
+        "num_train_epochs": 1.0,
+        "beta": config.beta,
+        "temperature": config.temperature,
+        "max_completion_length": config.max_new_tokens,
+        "gradient_checkpointing": sleep.gradient_checkpointing,
+        "save_strategy": "steps",
+        "save_steps": config.save_steps,
+        "save_total_limit": 2,
+        "logging_steps": 1,
+        "logging_nan_inf_filter": False,
+        "report_to": sleep.report_to or "none",
+        "disable_tqdm": True,
+    }
 
 
 @contextmanager

@@ -20,11 +20,30 @@ from ddl_train.records import JsonObject
 
 WEIGHTS = "adapter_model.safetensors"
 CONFIG = "adapter_config.json"
+DEFAULT_RANK = 8
 
 
 def rank_of(adapter_dir: Path) -> int:
     """Rank of an adapter, as its config has it."""
     return int(_read_config(adapter_dir)["r"])
+
+
+def choose_rank(teacher_dir: Path, rank: int | None, *, is_same_base: bool) -> int:
+    """The rank of a student: the one asked for, else `DEFAULT_RANK`, or the teacher's elsewhere.
+
+    Raises:
+        AdapterError: on the teacher's own base, it is not below the teacher's.
+    """
+    own = rank_of(teacher_dir)
+    if not is_same_base:
+        return rank or own
+    rank = rank or DEFAULT_RANK
+    if rank >= own:
+        raise AdapterError(
+            f"rank {rank} is not below {own}, the teacher's; expected --rank 1 to {own - 1}, or "
+            "--student with a smaller base"
+        )
+    return rank
 
 
 def count_parameters(adapter_dir: Path) -> int:

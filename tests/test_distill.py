@@ -1,0 +1,271 @@
+"""Distil by command: made, measured, decided, kept; and one sentence for what cannot be done."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from ddl_train.config import ModelConfig, SleepConfig
+from ddl_train.engines.transformers_engine import load_engine
+from ddl_train.records import BASE, Promotion, StudyItem, TrainingRow
+from ddl_train.roles.prompts import BUILT_IN, load_pack
+from ddl_train.storage.run import Run
+from ddl_train.storage.students import newest_student, read_distillations, teacher_of
+from ddl_train.training.lora import train_lora
+from tests.cli.calling import CommandLine
+from tests.storage.made import a_memory, dream, idea
+from tests.tiny import make_tiny, make_tokenizer
+
+NUM_FACTS = 8
+
+
+@pytest.fixture
+def ddl(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> CommandLine:
+    monkeypatch.setenv("COLUMNS", "200")
+    return CommandLine(monkeypatch, capfd)
+
+
+@pytest.fixture(scope="module")
+def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project whose run holds one promoted adapter that knows eight facts by heart."""
+    folder = tmp_path_factory.mktemp("project")
+    make_tiny(folder / "tiny")
+    make_tiny(folder / "small", seed=5, hidden_size=16)
+    lines = [
+        {"id": f"r{n}", "prompt": f"is {n}?", "answers": ["so"], "choices": ["no"]}
+        for n in range(12)
+    ]
+    (folder / "retention.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    make_run(folder)
+    return folder
+
+
+@pytest.fixture
+def project(original: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    shutil.copytree(original, tmp_path / "project")
+    monkeypatch.chdir(tmp_path / "project")
+    return tmp_path / "project"
+
+
+def make_run(folder: Path) -> None:
+    from tests.hub.made import a_config
+
+    config = a_config(
+        folder,
+        checkpoints_dir="checkpoints",
+        model={"base": "tiny", "device": "cpu", "max_length": 2000, "batch_size": 8},
+        evaluate={"retention": ["retention.jsonl"], "num_dream_pairs": None, "num_context": None},
+        wake={"guards": {"is_enabled": False}},
+        promote={
+            "num_resamples": 200,
+            "retention": {"warn": 1, "block": 1},
+            "loss": {"warn": 9, "block": 9},
+        },
+        sleep={"r": 4, "lora_alpha": 8, "max_length": 200},
+        distill={"num_prompts": 0, "min_items": NUM_FACTS},
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        with Run.create(config, pack_dir=BUILT_IN / "default") as run:
+            memory = a_memory(run)
+            run.start_cycle(0)
+            insights = dream(memory, 0, 0, idea, size=NUM_FACTS)
+            memory.save_study_items(
+                [
+                    StudyItem(
+                        insight_id=one.insight_id,
+                        kind="forward",
+                        question=f"what may zorol {number} {word}?",
+                        answer=f"miritis {number}{number}",
+                        family="probe" if word == "relieve" else "study",
+                    )
+                    for number, one in enumerate(insights)
+                    for word in ("relieve", "lower")
+                ]
+            )
+            probes = memory.study_items(family="probe")
+            memory.close()
+            pack = load_pack(str(run.prompts_dir))
+            rows = [
+                TrainingRow(
+                    prompt=pack.render("answer", question=item.question, context=[]),
+                    completion=item.answer,
+                    origin="new",
+                )
+                for item in probes
+            ]
+            engine = load_engine(ModelConfig(base="tiny", device="cpu", batch_size=8))
+            night = train_lora(
+                engine,
+                rows,
+                SleepConfig(
+                    r=4,
+                    lora_alpha=8,
+                    learning_rate=1e-2,
+                    num_train_epochs=30,
+                    warmup_steps=0,
+                    max_length=400,
+                    per_device_train_batch_size=4,
+                    save_steps=1000,
+                ),
+                out_dir=run.night_dir(0),
+                seed=1,
+            )
+            assert night.dir is not None
+            run.finish_stage(0, "wake")
+            adapter = run.add_adapter(
+                night.dir,
+                cycle=0,
+                base="tiny",
+                base_sha256=engine.base_sha256,
+                parent=None,
+                num_rows=len(rows),
+                num_insights=len(insights),
+                insight_ids=[one.insight_id for one in insights],
+            )
+            run.finish_stage(0, "sleep", candidate=adapter.version)
+            run.finish_stage(0, "evaluate")
+            run.record_promotion(
+                0, Promotion(candidate=adapter.version, promoted=True, reasons=("ok: it learned",))
+            )
+
+
+def configure(run_dir: Path, **changes: object) -> None:
+    """Change the config of a run, as its file and `run` would."""
+    with Run.open(run_dir) as run:
+        values = run.config.model_dump()
+        values["distill"] |= changes
+        text = type(run.config).model_validate(values).model_dump_json()
+        run.database.execute("UPDATE state SET value = ? WHERE key = 'config'", (text,))
+
+
+def test_a_student_of_lower_rank_is_let_through_installed_and_written(
+    ddl: CommandLine, project: Path
+) -> None:
+    called = ddl("distill", "dreams", "--rank", "3", "--out", "student", "--json", "--quiet")
+    assert called.code in (0, 1), called.err
+    found = json.loads(called.out)
+    assert called.code == 0, (found["reasons"], found["numbers"])
+    assert found["is_let_through"] is True
+    assert found["numbers"]["kept_items"] == NUM_FACTS
+    with Run.read(project / "checkpoints" / "dreams") as run:
+        student = run.adapter(found["adapter"])
+        assert run.current == found["teacher"] == teacher_of(run.database, student.version)
+        assert newest_student(run.database) == student.version
+        assert run.taught(student.version) == run.taught(run.current)
+        kept = read_distillations(run.database)
+        assert [one.decision.reasons for one in kept] == [tuple(found["reasons"])]
+        assert student.version in {report.adapter for report in run.reports(0)}
+    written = project / "student" / "adapter_model.safetensors"
+    assert written.read_bytes() == (student.path / "adapter_model.safetensors").read_bytes()
+    teacher, student_size = found["bought"]["teacher"], found["bought"]["student"]
+    assert 4 * student_size["adapter_parameters"] == 3 * teacher["adapter_parameters"]
+    assert student_size["adapter_bytes"] == written.stat().st_size
+    assert min(teacher["tokens_per_second"], student_size["tokens_per_second"]) > 0
+    assert ddl("fsck", "dreams").code == 0
+
+
+def test_a_student_that_lost_the_gain_is_refused_with_its_reasons(
+    ddl: CommandLine, project: Path
+) -> None:
+    configure(project / "checkpoints" / "dreams", min_items=500)
+    called = ddl("distill", "dreams", "--rank", "1", "--out", "student", "--quiet")
+    assert called.code == 1, called.err
+    assert f"have {NUM_FACTS} items; at least 500 are needed" in called.out
+    assert "was refused as a student of" in called.out
+    assert not (project / "student").exists()
+    with Run.read(project / "checkpoints" / "dreams") as run:
+        (kept,) = read_distillations(run.database)
+        assert newest_student(run.database) is None
+        assert any("at least 500 are needed" in one for one in kept.decision.reasons)
+        assert kept.decision.candidate in {one.version for one in run.adapters()}
+
+
+def test_a_student_on_a_smaller_base_is_trained_and_measured_beside_its_own_base(
+    ddl: CommandLine, project: Path
+) -> None:
+    configure(
+        project / "checkpoints" / "dreams",
+        num_prompts=8,
+        per_device_train_batch_size=4,
+        max_new_tokens=4,
+    )
+    called = ddl("distill", "dreams", "--student", "small", "--json", "--quiet")
+    assert called.code == 1, called.err  # two steps teach a small base nothing
+    found = json.loads(called.out)
+    assert found["base"] == "small"
+    assert [part["adapters"] for part in found["evaluation"]] == [
+        [BASE, found["teacher"]],
+        [BASE, found["adapter"]],
+    ]
+    first, second = (list(part["items"]) for part in found["evaluation"])
+    assert len(first) == len(second)
+    assert (
+        found["bought"]["student"]["base_parameters"]
+        < found["bought"]["teacher"]["base_parameters"]
+    )
+    with Run.read(project / "checkpoints" / "dreams") as run:
+        assert run.adapter(found["adapter"]).base == "small"
+        assert not (run.dir / "distill" / "rank-4-on-policy").exists()
+
+
+@pytest.mark.parametrize("method", [[], ["--offline"]])
+def test_a_smaller_base_may_have_another_tokenizer(
+    ddl: CommandLine, project: Path, method: list[str]
+) -> None:
+    tokenizer = make_tokenizer()
+    assert tokenizer.add_tokens(["qqqq"]) == 1
+    tokenizer.save_pretrained(project / "small")
+    configure(
+        project / "checkpoints" / "dreams",
+        num_prompts=8,
+        per_device_train_batch_size=4,
+        max_new_tokens=12,
+    )
+    called = ddl("distill", "dreams", "--student", "small", *method, "--json", "--quiet")
+    assert called.code == 1, called.err  # two steps teach a small base nothing
+    assert json.loads(called.out)["base"] == "small"
+
+
+def test_a_tokenizer_that_cannot_be_aligned_is_one_sentence(
+    ddl: CommandLine, project: Path
+) -> None:
+    path = project / "small" / "tokenizer.json"
+    values = json.loads(path.read_text())
+    values["pre_tokenizer"], values["decoder"] = {"type": "Whitespace"}, None
+    del values["model"]["vocab"]["zorol"]
+    path.write_text(json.dumps(values))
+    configure(project / "checkpoints" / "dreams", num_prompts=8)
+    called = ddl("distill", "dreams", "--student", "small", "--quiet")
+    assert (called.code, called.err.count("\n")) == (2, 1), called.err
+    assert "small has another tokenizer than tiny" in called.err
+    assert "--offline" in called.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--rank", "4"], "rank 4 is not below 4, the teacher's; expected --rank 1 to 3"),
+        (["--student", "tiny"], "tiny is the teacher's own base"),
+        (["--student", "./nowhere"], "./nowhere: no such folder"),
+        (["--rank", "2", "--out", "small"], "small: exists already"),
+    ],
+)
+def test_bad_input_is_one_sentence(
+    ddl: CommandLine, project: Path, arguments: list[str], sentence: str
+) -> None:
+    configure(project / "checkpoints" / "dreams", num_prompts=8)
+    called = ddl("distill", "dreams", *arguments, "--quiet")
+    assert (called.code, called.err.count("\n")) == (2, 1), called.err
+    assert sentence in called.err
+    with Run.read(project / "checkpoints" / "dreams") as run:
+        assert len(run.adapters()) == 1
+
+
+def test_nothing_promoted_is_nothing_to_distil(ddl: CommandLine, project: Path) -> None:
+    with Run.open(project / "checkpoints" / "dreams") as run:
+        run.rollback("to see")
+    called = ddl("distill", "dreams", "--quiet")
+    assert called.code == 2
+    assert "no adapter is promoted, so there is nothing to distil" in called.err
