@@ -114,29 +114,20 @@ def evaluate(
         progress=progress,
     )
     results = old | {(one.suite, one.probe_id): one for one in fresh}
-    losses = {}
-    for name, texts in suites.texts.items():
-        losses[name], cost = _losses(engine, texts, adapter)
-        usage += cost
-        if progress:
-            progress(len(texts))
-    dreamt: list[ItemResult] = []
-    figures: Mapping[str, float] = {}
-    if dreamer and suites.pairs:
-        dreamt, figures, cost = _dream(dreamer, adapter, suites, known)
-        usage += cost
-        if progress:
-            progress(len(suites.pairs))
+    losses, cost = _losses(engine, suites.texts, adapter, progress)
+    usage += cost
+    dreamt, figures, cost = _dream(dreamer, adapter, suites, known)
+    usage += cost
+    if progress and dreamt:
+        progress(len(suites.pairs))
+    answered = (
+        _now_dreamt(results[one.suite, one.probe.probe_id], one.probe, suites.dreamt)
+        for one in suites.asked
+    )
     return EvalReport(
         adapter=adapter,
         cycle=cycle,
-        items=(
-            *(
-                _now_dreamt(results[one.suite, one.probe.probe_id], one.probe, suites.dreamt)
-                for one in suites.asked
-            ),
-            *dreamt,
-        ),
+        items=(*answered, *dreamt),
         losses=losses,
         missing=suites.missing,
         usage=usage,
@@ -145,9 +136,11 @@ def evaluate(
 
 
 def _dream(
-    dreamer: Dreamer, adapter: str, suites: Suites, known: EvalReport | None
+    dreamer: Dreamer | None, adapter: str, suites: Suites, known: EvalReport | None
 ) -> tuple[list[ItemResult], Mapping[str, float], Usage]:
     """Items and figures of one adapter; taken over whole where it dreamt on the very same pairs."""
+    if dreamer is None or not suites.pairs:
+        return [], {}, Usage()
     ids = dream_ids(suites.pairs, dreamer.config, dreamer.seed)
     if known:
         old = [item for item in known.items if item.suite in DREAM_SUITES]
@@ -184,9 +177,21 @@ def _judge(dreamer: Dreamer, proposals: Sequence[Proposal]) -> tuple[list[Verdic
     return verdicts, usage
 
 
-def _losses(engine: Engine, texts: Sequence[str], adapter: str) -> tuple[tuple[float, ...], Usage]:
-    likelihoods, usage = engine.text_loss(texts, adapter=adapter)
-    return tuple(-likelihood.mean for likelihood in likelihoods), usage
+def _losses(
+    engine: Engine,
+    sets: Mapping[str, Sequence[str]],
+    adapter: str,
+    progress: Callable[[int], None] | None,
+) -> tuple[dict[str, tuple[float, ...]], Usage]:
+    """Mean token loss of each text of each set, in nats."""
+    losses, usage = {}, Usage()
+    for name, texts in sets.items():
+        likelihoods, cost = engine.text_loss(texts, adapter=adapter)
+        losses[name] = tuple(-likelihood.mean for likelihood in likelihoods)
+        usage += cost
+        if progress:
+            progress(len(texts))
+    return losses, usage
 
 
 def _now_dreamt(result: ItemResult, probe: Probe, dreamt: Mapping[str, bool]) -> ItemResult:
