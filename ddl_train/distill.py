@@ -14,7 +14,6 @@ import hashlib
 import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 
 from ddl_train.engines.speed import tokens_per_second
 from ddl_train.engines.transformers_engine import load_engine
