@@ -189,6 +189,8 @@ class SleepConfig(StageConfig):
     learning_rate: float = Field(2e-4, gt=0)
     lr_scheduler_type: Literal["linear", "cosine"] = "cosine"
     warmup_steps: int = Field(5, ge=0)
+    """Steps over which the learning rate rises; at most a tenth of the night's, so that a night of
+    fewer than 10 steps has none and still learns."""
     num_train_epochs: float = Field(2.0, gt=0)
     """Passes over the study rows; each draws on through general text and decoys."""
     per_device_train_batch_size: int = Field(8, gt=0)
@@ -416,6 +418,7 @@ CHANGEABLE = (
     "distill",
     "model.batch_size",
     "model.device",
+    "model.max_length",
 )
 """Keys (or their beginnings) that may differ when a run is resumed; all else makes it another
 run."""

@@ -9,6 +9,7 @@ the stage it was in, and wake from the batch that memory still owes: calling a s
 at most that batch, or the trainer's steps since its last checkpoint.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -23,7 +24,7 @@ from ddl_train.measure import (
 )
 from ddl_train.memory.ingest import read_sources
 from ddl_train.probes.hashes import changed_files, hash_probe_files
-from ddl_train.probes.suites import check_leaks
+from ddl_train.probes.suites import Suites, check_leaks
 from ddl_train.promote import check_night, failed_only_by_forgetting, promote
 from ddl_train.records import (
     BASE,
@@ -33,6 +34,7 @@ from ddl_train.records import (
     JsonObject,
     Progress,
     Promotion,
+    SilentProgress,
 )
 from ddl_train.roles.texts import common_content
 from ddl_train.scaling import try_smaller
@@ -47,13 +49,18 @@ MAX_NO_LINK = 1000
 """Pairs without a link that a night may choose its `no_link` rows from."""
 
 
-def run_cycles(session: Session, *, progress: Progress) -> None:
+def run_cycles(session: Session, *, progress: Progress | None = None) -> None:
     """Run every cycle that is still owed.
+
+    Args:
+        session: a run in hand, from `open_run`.
+        progress: told how far it is; None tells nobody.
 
     Raises:
         Interrupted: the session was asked to stop; everything done so far is saved.
     """
     run = session.run
+    progress = progress or SilentProgress()
     for cycle in range(run.next_cycle, session.config.num_cycles):
         run.start_cycle(cycle)  # STATE
 
@@ -113,9 +120,9 @@ def wake_stage(
         while done < total:
             if session.should_stop():
                 raise Interrupted
+            size = min(config.batch_size, total - done)
             index, pairs = memory.pending_batch(cycle) or (memory.num_batches(cycle), None)
             if pairs is None:
-                size = min(config.batch_size, total - done)
                 draw_seed = session.seed("draw")
                 pairs = memory.next_batch(cycle, index, size, config, adapter, draw_seed)  # STATE
             if not pairs:
@@ -132,7 +139,7 @@ def wake_stage(
                 adapter=adapter,
                 seed=session.seed("wake", cycle, index),
                 common=common,
-                room=_room(config.quota, done, total, admitted),
+                room=_room(config.quota, done if len(pairs) == size else total, total, admitted),
             )
             for role, usage in woken.usages.items():
                 run.record_usage(cycle, role, usage, len(pairs), item=f"batch {index}")  # STATE
@@ -217,7 +224,7 @@ def _study_stage(
             config=config,
             progress=bar.advance,
         )
-    if written:  # a resumed night has them, and what they cost, already
+    if usage.num_tokens:  # a resumed night has them, and what they cost, already
         session.run.record_usage(cycle, "student", usage, len(written), item="study")  # STATE
         session.memory.save_study_items(written)  # STATE
 
@@ -255,19 +262,27 @@ def evaluate_stage(session: Session, cycle: int, *, progress: Progress) -> None:
         files = hash_probe_files(session.config.evaluate)
         earlier = [one.facts.get("evaluate", {}).get("probe_files", {}) for one in run.cycles()]
         suites = replace(suites, missing=(*suites.missing, *changed_files(files, earlier)))
-        for adapter in dict.fromkeys([candidate, run.current, BASE]):
-            if session.should_stop():
-                raise Interrupted
-            if adapter in {report.adapter for report in run.reports(cycle)}:
-                continue  # a resumed stage has it, and what it cost, already
-            report = evaluate_adapter(session, adapter, suites, cycle=cycle, progress=progress)
-            run.record_usage(  # STATE
-                cycle, "probes", report.usage, len(report.items), item=f"probes {adapter}"
-            )
-            run.save_report(report)  # STATE
+        _measure(session, cycle, [candidate, run.current, BASE], suites, progress=progress)
         run.finish_stage(cycle, "evaluate", notes=suites.notes, probe_files=files)  # STATE
     else:
         run.finish_stage(cycle, "evaluate")  # STATE
+
+
+def _measure(
+    session: Session, cycle: int, adapters: Sequence[str], suites: Suites, *, progress: Progress
+) -> None:
+    """Put the items to those of these adapters that have no report of this cycle yet."""
+    run = session.run
+    for adapter in dict.fromkeys(adapters):
+        if session.should_stop():
+            raise Interrupted
+        if adapter in {report.adapter for report in run.reports(cycle)}:
+            continue  # a resumed stage has it, and what it cost, already
+        report = evaluate_adapter(session, adapter, suites, cycle=cycle, progress=progress)
+        run.record_usage(  # STATE
+            cycle, "probes", report.usage, len(report.items), item=f"probes {adapter}"
+        )
+        run.save_report(report)  # STATE
 
 
 def promote_stage(session: Session, cycle: int, *, progress: Progress) -> Promotion | None:
@@ -280,6 +295,11 @@ def promote_stage(session: Session, cycle: int, *, progress: Progress) -> Promot
     if candidate is None:
         run.finish_stage(cycle, "promote")  # STATE
         return None
+    adapters = (candidate, run.current, BASE)
+    if {*adapters} - {report.adapter for report in run.reports(cycle)}:
+        # a person has put another adapter to use since the night was measured
+        suites = cycle_suites(session, read_rows(run.night_dir(cycle)))
+        _measure(session, cycle, adapters, suites, progress=progress)
     reports = {report.adapter: report for report in run.reports(cycle)}
     history = [row.promotion for row in run.promotions()]
     given = (reports[candidate], reports[run.current], reports[BASE], history, config.promote)
@@ -320,4 +340,4 @@ def _shown(session: Session, night: Night, rejected: Sequence[tuple[Concept, Con
 
 def _room(quota: int | None, done: int, total: int, admitted: int) -> int | None:
     """How many of the quota a batch may still admit: it is spread evenly over the cycle."""
-    return None if quota is None else round(quota * done / total) - admitted
+    return None if quota is None else math.ceil(quota * done / total) - admitted

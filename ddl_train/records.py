@@ -7,8 +7,8 @@ All are frozen. Each knows where it came from. Stored facts are fields, the rest
 The Protocols at the end name what a stage is handed: they are the seams between the folders.
 """
 
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -422,6 +422,19 @@ class StageProgress(Protocol):
         `total` is told by a stage that learns only at work how much there is.
         """
         ...
+
+
+class SilentProgress:
+    """A `Progress` that says nothing."""
+
+    @contextmanager
+    def stage(self, name: str, total: int | None) -> Iterator["StageProgress"]:
+        yield _SilentStage()
+
+
+class _SilentStage:
+    def advance(self, n: int, *, total: int | None = None, **facts: float | str) -> None:
+        pass
 
 
 class Progress(Protocol):

@@ -57,6 +57,26 @@ class Session:
 
 
 @contextmanager
+def open_run(config: Config, *, should_stop: Callable[[], bool] = never) -> Iterator[Session]:
+    """Create the run of a config, or take it up again, and load its model.
+
+    Args:
+        config: from `load_config`.
+        should_stop: asked between batches and training steps; True saves and raises Interrupted.
+
+    Raises:
+        DdlTrainError: in one sentence, whatever is wrong with the config, the sources, the model
+            or the run directory.
+    """
+    pack_dir = load_pack(config.wake.prompts).dir
+    with (
+        Run.create(config, pack_dir=pack_dir) as run,
+        open_session(run, should_stop=should_stop) as session,
+    ):
+        yield session
+
+
+@contextmanager
 def open_session(
     run: Run, *, critic: Critic | None = None, should_stop: Callable[[], bool] = never
 ) -> Iterator[Session]:

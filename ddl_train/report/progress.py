@@ -21,7 +21,7 @@ from rich.progress import (
 )
 from rich.progress import Progress as RichProgress
 
-from ddl_train.records import Progress, StageProgress
+from ddl_train.records import Progress, SilentProgress, StageProgress
 from ddl_train.report.words import duration
 
 
@@ -30,19 +30,6 @@ def make_progress(console: Console, *, is_quiet: bool = False) -> Progress:
     if is_quiet:
         return SilentProgress()
     return BarProgress(console) if console.is_terminal else PlainProgress(console)
-
-
-class SilentProgress:
-    """Says nothing."""
-
-    @contextmanager
-    def stage(self, name: str, total: int | None) -> Iterator[StageProgress]:
-        yield _Silence()
-
-
-class _Silence:
-    def advance(self, n: int, *, total: int | None = None, **facts: float | str) -> None:
-        pass
 
 
 class BarProgress:

@@ -1,0 +1,91 @@
+"""The loop, through its public interface, on a tiny model at random weights."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import ddl_train
+from ddl_train.config import Config, parse_config
+from ddl_train.cycle import evaluate_stage, promote_stage, sleep_stage, wake_stage
+from ddl_train.records import Promotion, SilentProgress
+from ddl_train.session import Session, open_run
+from tests.tiny import make_tiny
+
+QUIET = SilentProgress()
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_tiny(tmp_path_factory.mktemp("base") / "tiny")
+
+
+@pytest.fixture
+def config(base: Path, tmp_path: Path) -> Config:
+    notes = tmp_path / "notes"
+    notes.mkdir()
+    for number in range(6):
+        (notes / f"{number}.md").write_text(f"Note {number} is about bees and trees.\n")
+    values = {
+        "name": "tiny",
+        "checkpoints_dir": str(tmp_path / "checkpoints"),
+        "num_cycles": 2,
+        "model": {"base": str(base), "max_length": 2000, "batch_size": 16, "device": "cpu"},
+        "memory": {"sources": [str(notes)], "unit": "sentence", "held_out_share": 0.2},
+        "wake": {
+            "num_pairs": 4,
+            "batch_size": 3,
+            "max_new_tokens": 8,
+            "quota": 2,
+            "guards": {"is_enabled": False},
+            "explain": False,
+            "max_disagreement": None,
+        },
+        "sleep": {"num_train_epochs": 1, "max_length": 2000, "kinds": ["propose"]},
+    }
+    return parse_config(values, where="test")
+
+
+@pytest.fixture
+def session(config: Config) -> Iterator[Session]:
+    with open_run(config) as opened:
+        yield opened
+
+
+def live_up_to_promote(session: Session, cycle: int) -> str:
+    """A cycle but for its last stage; the candidate."""
+    session.run.start_cycle(cycle)
+    wake_stage(session, cycle, progress=QUIET)
+    sleep_stage(session, cycle, progress=QUIET)
+    evaluate_stage(session, cycle, progress=QUIET)
+    return session.run.adapters()[-1].version
+
+
+def test_the_public_interface_runs_every_cycle(config: Config) -> None:
+    with ddl_train.open_run(config) as session:
+        ddl_train.run_cycles(session)
+        assert [state.stage for state in session.run.cycles()] == ["done", "done"]
+
+
+def test_what_is_not_public_is_no_attribute() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
+        ddl_train.nonsense  # noqa: B018
+
+
+def test_the_quota_is_filled_when_the_last_batch_is_small(session: Session) -> None:
+    session.run.start_cycle(0)
+    wake_stage(session, 0, progress=QUIET)
+    assert len(session.memory.insights(cycle=0)) == 2
+
+
+@pytest.mark.slow
+def test_an_adapter_that_a_person_put_to_use_in_between_is_measured_too(session: Session) -> None:
+    first = live_up_to_promote(session, 0)
+    assert promote_stage(session, 0, progress=QUIET) is not None
+    second = live_up_to_promote(session, 1)
+    assert second != first
+    why = Promotion(candidate=first, promoted=True, reasons=("ok: to see",), decided_by="person")
+    session.run.record_promotion(0, why)
+    decision = promote_stage(session, 1, progress=QUIET)
+    assert decision is not None
+    assert {report.adapter for report in session.run.reports(1)} == {"base", first, second}
