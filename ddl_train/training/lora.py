@@ -8,7 +8,6 @@ Not covered: several processes or devices (one process holds the base), objectiv
 
 import hashlib
 import json
-import math
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -142,13 +141,6 @@ def train_lora(
     facts = {"usage": asdict(usage), "metrics": metrics}
     adapter_dir = close_night(out_dir, adapter_tmp, facts)
     return TrainedAdapter(dir=adapter_dir, failed_because=None, usage=usage, metrics=metrics)
-
-
-def count_steps(num_rows: int, config: SleepConfig) -> int:
-    """Optimizer steps of a night without packing; with packing there are fewer."""
-    batches = math.ceil(num_rows / config.per_device_train_batch_size)
-    steps = math.ceil(batches / config.gradient_accumulation_steps)
-    return math.ceil(steps * config.num_train_epochs)
 
 
 @contextmanager

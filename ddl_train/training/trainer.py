@@ -1,5 +1,6 @@
 """What TRL and PEFT are told: every setting that stands between a config and a night."""
 
+import math
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -56,8 +57,26 @@ def make_trainer(
         )
     except (ValueError, RuntimeError) as error:
         raise _explained(error, config) from error
+    # known only now: packing makes fewer rows of those that were given
+    num_steps = count_steps(len(trainer.train_dataset), arguments)
+    trainer.args.warmup_steps = warmup_steps(num_steps, config)
     trainer.remove_callback(PrinterCallback)
     return trainer
+
+
+def count_steps(num_rows: int, arguments: SFTConfig) -> int:
+    """Optimizer steps of a night of `num_rows` rows, each pack being one row."""
+    batches = math.ceil(num_rows / arguments.per_device_train_batch_size)
+    steps = math.ceil(batches / arguments.gradient_accumulation_steps)
+    return math.ceil(steps * arguments.num_train_epochs)
+
+
+def warmup_steps(num_steps: int, config: SleepConfig) -> int:
+    """Steps over which the learning rate rises: the configured, at most a tenth of the night.
+
+    The rate of the first step of a warmup is 0, so a night as short as its warmup learns nothing.
+    """
+    return min(config.warmup_steps, num_steps // 10)
 
 
 def _explained(error: Exception, config: SleepConfig) -> Exception:
@@ -99,7 +118,6 @@ def _arguments(base: Any, config: SleepConfig, *, out_dir: Path, seed: int) -> S
         max_length=config.max_length if config.packing else None,
         learning_rate=config.learning_rate,
         lr_scheduler_type=config.lr_scheduler_type,
-        warmup_steps=config.warmup_steps,
         num_train_epochs=config.num_train_epochs,
         weight_decay=config.weight_decay,
         max_grad_norm=config.max_grad_norm,

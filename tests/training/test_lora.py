@@ -10,12 +10,14 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from ddl_train.config import ModelConfig
 from ddl_train.engines.transformers_engine import TransformersEngine, load_engine
 from ddl_train.errors import ConfigError, Interrupted
 from ddl_train.records import BASE, Continuation, TrainingRow
-from ddl_train.training.lora import TrainedAdapter, count_steps, train_lora
+from ddl_train.training.lora import TrainedAdapter, train_lora
+from ddl_train.training.trainer import warmup_steps
 from tests.tiny import make_tiny
 from tests.training.nights import quick, some_rows, tiny_engine
 
@@ -99,6 +101,24 @@ def test_what_was_trained_has_become_likelier(engine: TransformersEngine, tmp_pa
     assert trained.metrics["loss_last"] < trained.metrics["loss_first"]
 
 
+def test_a_night_of_one_step_changes_the_weights(
+    engine: TransformersEngine, tmp_path: Path
+) -> None:
+    one_step = quick(num_train_epochs=1, per_device_train_batch_size=2, warmup_steps=5)
+    trained = train_lora(engine, some_rows(2), one_step, out_dir=tmp_path, seed=7)
+    assert trained.metrics["num_steps"] == 1
+    assert trained.dir is not None
+    tensors = load_file(trained.dir / "adapter_model.safetensors")
+    assert all(tensor.any() for name, tensor in tensors.items() if "lora_B" in name)
+
+
+@pytest.mark.parametrize(
+    ("num_steps", "expected"), [(1, 0), (9, 0), (10, 1), (49, 4), (50, 5), (80, 5), (9000, 5)]
+)
+def test_warmup_takes_at_most_a_tenth_of_a_night(num_steps: int, expected: int) -> None:
+    assert warmup_steps(num_steps, quick(warmup_steps=5)) == expected
+
+
 @pytest.mark.parametrize("stop_at", [1, 3, 7])
 def test_a_stopped_night_goes_on_as_if_nothing_had_happened(
     engine: TransformersEngine, night: TrainedAdapter, tmp_path: Path, stop_at: int
@@ -125,7 +145,7 @@ def test_a_stopped_night_goes_on_as_if_nothing_had_happened(
         progress=lambda n, total: told.append(n),
     )
     assert told[0] == stop_at + 1
-    assert sum(told) == count_steps(10, quick()) == 10
+    assert sum(told) == 10
     assert weights(resumed) == weights(night)
     assert figures(resumed) == figures(night)
 
