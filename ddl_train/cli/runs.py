@@ -29,7 +29,9 @@ def run(
     quiet: QuietOption = False,
 ) -> None:
     """Run every cycle that is owed: create the run of a config, or go on with it."""
-    chosen = load_config(config, overrides)
+    from ddl_train.storage.create import with_ingested
+
+    chosen = with_ingested(load_config(config, overrides))
     if dry_run:
         from ddl_train.cli.planning import show_plan
 
@@ -82,20 +84,19 @@ def ingest(
 ) -> None:
     """Read more documents into memory. They are read again in each cycle, as the first ones are."""
     from ddl_train.cli.preflight import preflight
-    from ddl_train.cli.working import work_on
+    from ddl_train.cli.working import take_up
     from ddl_train.report.words import count
+    from ddl_train.storage.create import with_sources
     from ddl_train.storage.run import Run
 
     run_dir = find_run(run)
     with Run.read(run_dir) as found:
-        before, pack_dir, cycle = found.config, found.prompts_dir, found.next_cycle
-    known = before.memory.sources
-    memory = before.memory.model_copy(update={"sources": list(dict.fromkeys([*known, *sources]))})
-    chosen = before.model_copy(update={"memory": memory, "checkpoints_dir": str(run_dir.parent)})
+        chosen, cycle = with_sources(found.config, sources), found.next_cycle
     preflight(chosen)
-    with work_on(chosen, pack_dir=pack_dir) as session:
+    with take_up(run_dir) as session:
         from ddl_train.cycle import ingest as read_in
 
         added = read_in(session, sources, cycle=cycle if cycle else -1, is_explicit=True)
+        session.run.ingest(sources)
         total = session.memory.num_concepts
     output().print(f"{run_dir}: {count(added, 'new concept')}, {total:,} in all", soft_wrap=True)

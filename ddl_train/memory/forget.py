@@ -85,14 +85,15 @@ def forget_sources(connection: sqlite3.Connection, pattern: str) -> Forgotten:
 
 def _matching(connection: sqlite3.Connection, pattern: str) -> list[str]:
     names = [row[0] for row in connection.execute("SELECT source FROM sources ORDER BY source")]
-    found = [name for name in names if _matches(name, pattern)]
+    found = [name for name in names if matches(name, pattern)]
     if not found:
         some = ", ".join(sorted({file_of(name) for name in names})[:3]) or "none"
         raise SourceError(f"no source of this run matches {pattern!r}; it has, for example: {some}")
     return found
 
 
-def _matches(source: str, pattern: str) -> bool:
+def matches(source: str, pattern: str) -> bool:
+    """Whether a source, or the file of a row, fits a glob or is named by it."""
     patterns = {pattern, str(Path(pattern))}
     return any(
         name == one or fnmatchcase(name, one)
@@ -106,7 +107,7 @@ def _hashes(connection: sqlite3.Connection, names: Sequence[str], pattern: str) 
     hashes = set()
     for row in select_in(connection, "SELECT * FROM sources WHERE source IN ", names):
         hashes |= {name_hashes(row["source"])[0], content_hash(row["sha256"])}
-        if _matches(file_of(row["source"]), pattern):
+        if matches(file_of(row["source"]), pattern):
             hashes.add(name_hashes(row["source"])[1])
     return hashes
 

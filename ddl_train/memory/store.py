@@ -106,6 +106,8 @@ class Memory:
             RunError: all is removed, but another program reads the run, so its log keeps traces.
         """
         removed = forget.forget_sources(self._db, source_glob)
+        ingested = self._run.ingested
+        self._run.drop_ingested([one for one in ingested if forget.matches(one, source_glob)])
         self._active = None
         self._run.drop_night(self._run.next_cycle)
         remove_index(self._run.index_path)

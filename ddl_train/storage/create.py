@@ -13,6 +13,7 @@ import json
 import os
 import shutil
 import sqlite3
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -91,6 +92,37 @@ def write_config(connection: sqlite3.Connection, config: Config) -> None:
     connection.execute(
         "INSERT OR REPLACE INTO state VALUES ('config', ?)", (config.model_dump_json(),)
     )
+
+
+def read_ingested(connection: sqlite3.Connection) -> list[str]:
+    """Sources that were added by command, beside those of the config."""
+    row = connection.execute("SELECT value FROM state WHERE key = 'ingested'").fetchone()
+    return [] if row is None else list(json.loads(row["value"]))
+
+
+def write_ingested(connection: sqlite3.Connection, sources: Sequence[str]) -> None:
+    connection.execute(
+        "INSERT OR REPLACE INTO state VALUES ('ingested', ?)",
+        (json.dumps(list(sources), ensure_ascii=False),),
+    )
+
+
+def with_sources(config: Config, added: Sequence[str]) -> Config:
+    """The config with more sources after its own, each once."""
+    sources = list(dict.fromkeys([*config.memory.sources, *added]))
+    memory = config.memory.model_copy(update={"sources": sources})
+    return config.model_copy(update={"memory": memory})
+
+
+def with_ingested(config: Config) -> Config:
+    """The config with the sources that were ingested into its run by command, if there is one."""
+    if not is_run(config.run_dir):
+        return config
+    connection = open_database(config.run_dir / DATABASE_NAME, is_read_only=True)
+    try:
+        return with_sources(config, read_ingested(connection))
+    finally:
+        connection.close()
 
 
 def changes_between(old: Config, new: Config, run_dir: Path) -> list[Change]:

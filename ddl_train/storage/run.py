@@ -10,7 +10,7 @@ looks at one without a lock. All three are context managers.
 """
 
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Self
@@ -37,8 +37,11 @@ from ddl_train.storage.create import (
     is_run,
     make_run,
     read_config,
+    read_ingested,
     replace_prompts,
+    with_sources,
     write_config,
+    write_ingested,
 )
 from ddl_train.storage.database import finish_scrub, open_database, transaction
 from ddl_train.storage.files import explained, leftovers, remove, write_text
@@ -68,8 +71,9 @@ class Run(Journal):
     def create(cls, config: Config, *, pack_dir: Path) -> Self:
         """Begin the run that a config describes, or take it up again.
 
-        A run that exists takes over the changes a run may make (`run.changes` lists them) and
-        keeps its own prompts unless `wake.prompts` names others.
+        A run that exists takes over the changes a run may make (`run.changes` lists them), keeps
+        the sources that were ingested by command beside the config's, and keeps its own prompts
+        unless `wake.prompts` names others.
 
         Raises:
             RunError: it is another run's directory, in use, or of a newer version.
@@ -231,7 +235,34 @@ class Run(Journal):
         if self.stage(cycle) == "done":
             self.drop_night(cycle)
 
+    # Sources that were added by command; they stay when the config does not name them.
+
+    @property
+    def ingested(self) -> list[str]:
+        return read_ingested(self.database)
+
+    def ingest(self, sources: Sequence[str]) -> None:
+        """Make sources a part of this run, whatever its config file names."""
+        self._keep_ingested([*self.ingested, *sources], with_sources(self.config, sources))
+
+    def drop_ingested(self, sources: Sequence[str]) -> None:
+        """Take back what `ingest` added; sources of the config file are left alone."""
+        dropped = set(sources) & set(self.ingested)
+        kept = [one for one in self.config.memory.sources if one not in dropped]
+        if dropped and kept:
+            memory = self.config.memory.model_copy(update={"sources": kept})
+            config = self.config.model_copy(update={"memory": memory})
+            self._keep_ingested([one for one in self.ingested if one not in dropped], config)
+
+    def _keep_ingested(self, ingested: Sequence[str], config: Config) -> None:
+        with transaction(self.database):
+            write_ingested(self.database, list(dict.fromkeys(ingested)))
+            write_config(self.database, config)
+        self.config = config
+        write_text(self.dir / CONFIG_NAME, dump_yaml(config))
+
     def _take_over(self, config: Config, pack_dir: Path) -> None:
+        config = with_sources(config, self.ingested)
         self.changes = changes_between(self.config, config, self.dir)
         keys = {key for key, _, _ in self.changes}
         if "wake.prompts" in keys or not self.prompts_dir.is_dir():

@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from ddl_train.config import load_config
+from ddl_train.roles.prompts import BUILT_IN
+from ddl_train.storage.run import Run
 from tests.cli.calling import CommandLine, fingerprint, is_one_sentence
 from tests.report.made import made_run
 from tests.tiny import make_tiny
@@ -236,3 +239,15 @@ def test_what_is_no_run_is_said_with_the_runs_that_there_are(
     assert (called.code, is_one_sentence(called.err)) == (2, True)
     assert "there are: made" in called.err
     assert ddl("status", "made").code == 0
+
+
+def test_ingest_outlives_a_config_that_does_not_name_it(ddl: CommandLine, project: Path) -> None:
+    assert ddl("init", "mine.yaml").code == 0
+    (project / "more.md").write_text("Whales sing. Their songs change from year to year.\n")
+    assert "2 new concepts" in ddl("ingest", "mine", "more.md").out
+    before = fingerprint(project / "checkpoints" / "mine")
+    called = ddl("init", "mine.yaml")
+    assert "is a run already" in called.err
+    with Run.create(load_config("mine.yaml"), pack_dir=BUILT_IN / "default") as run:
+        assert run.changes == []
+    assert fingerprint(project / "checkpoints" / "mine") == before

@@ -204,3 +204,13 @@ def test_dreaming_goes_on_after_forgetting(tmp_path: Path) -> None:
         memory.forget("doc5.md")
         assert dream(memory, 1, 0, idea, size=5)
     assert fsck(run.dir, repair=False) == []
+
+
+def test_a_forgotten_source_that_was_ingested_is_asked_for_no_more(tmp_path: Path) -> None:
+    run, memory = secret_run(tmp_path)
+    with run:
+        before = run.config.memory.sources
+        run.ingest(["doc5.md", "doc4.md"])
+        memory.forget("doc5.md")
+        assert run.ingested == ["doc4.md"]
+        assert run.config.memory.sources == [*before, "doc4.md"]

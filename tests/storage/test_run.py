@@ -307,3 +307,21 @@ def test_no_room_for_a_new_run_leaves_nothing_behind(small_disk: Path) -> None:
     with pytest.raises(ResourceError, match="disk is full"):
         Run.create(a_config(small_disk), pack_dir=pack)
     assert not list(small_disk.glob("checkpoints/*"))
+
+
+def test_what_was_ingested_by_command_stays_when_the_config_does_not_name_it(
+    tmp_path: Path,
+) -> None:
+    config = a_config(tmp_path, memory={"sources": ["a.md"]})
+    with Run.create(config, pack_dir=a_pack(tmp_path)) as run:
+        run.ingest(["more.md"])
+    with Run.create(config, pack_dir=a_pack(tmp_path)) as run:
+        assert run.config.memory.sources == ["a.md", "more.md"]
+        assert run.changes == []
+
+
+def test_a_config_that_changes_its_own_sources_changes_only_those(tmp_path: Path) -> None:
+    with a_run(tmp_path, memory={"sources": ["a.md"]}) as run:
+        run.ingest(["more.md"])
+    with a_run(tmp_path, memory={"sources": ["b.md"]}) as run:
+        assert run.changes == [("memory.sources", ["a.md", "more.md"], ["b.md", "more.md"])]
