@@ -189,7 +189,7 @@ def test_a_student_on_a_smaller_base_is_trained_and_measured_beside_its_own_base
         project / "checkpoints" / "dreams",
         num_prompts=8,
         per_device_train_batch_size=4,
-        max_new_tokens=4,
+        max_new_tokens=12,
     )
     called = ddl("distill", "dreams", "--student", "small", "--json", "--quiet")
     assert called.code == 1, called.err  # two steps teach a small base nothing

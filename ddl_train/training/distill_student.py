@@ -1,8 +1,12 @@
-"""One student: cut where the base is the teacher's, new where it is another, then trained."""
+"""One student: cut where the base is the teacher's, new where it is another, then trained.
+
+A new one that is to learn on-policy is first taught the teacher's answers: what a student would
+never write itself, no teacher can tell it to write more often.
+"""
 
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -77,16 +81,24 @@ def make_student(
         "progress": progress,
         "should_stop": should_stop,
     }
+    usage = Usage()
+    if start_from is None and not is_offline:
+        common["out_dir"] = out_dir.with_name(f"{out_dir.name}-warm")
+        warm = train_offline(engine, teacher.engine, teacher.version, rows, config, sleep, **common)
+        if warm.dir is None:
+            return warm, tuple(notes)
+        common |= {"out_dir": out_dir, "start_from": warm.dir}
+        usage += warm.usage
     if is_offline:
         made = train_offline(engine, teacher.engine, teacher.version, rows, config, sleep, **common)
     else:
         made = train_on_policy(engine, teacher.engine, teacher.dir, rows, config, sleep, **common)
-    if start_from is not None:
-        shutil.rmtree(start_from, ignore_errors=True)
+    for ending in ("cut", "warm"):
+        shutil.rmtree(out_dir.with_name(f"{out_dir.name}-{ending}"), ignore_errors=True)
     for name, what in (
         ("num_too_long", "are longer than sleep.max_length"),
         ("num_unfinished", "were not answered within distill.max_new_tokens"),
     ):
         if number := int(made.metrics.get(name, 0)):
             notes.append(f"{number} prompts {what}")
-    return made, tuple(notes)
+    return replace(made, usage=made.usage + usage), tuple(notes)
