@@ -110,3 +110,11 @@ def test_what_changed_is_listed_and_the_base_may_not_change() -> None:
 
 def test_the_schema_names_every_stage() -> None:
     assert set(json.loads(json_schema())["properties"]) == set(Config.model_fields)
+
+
+@pytest.mark.parametrize(
+    "name", ["smollm2-135m-cpu", "qwen3-0.6b-24gb", "qwen3-8b-80gb", "qwen3-8b-qlora"]
+)
+def test_what_can_be_dreamt_can_be_trained_on(name: str) -> None:
+    config = load_config(CONFIGS / f"{name}.yaml")
+    assert config.sleep.max_length >= config.model.max_length

@@ -24,12 +24,12 @@ NUM_EXAMPLES = 3
 PROBE_FILES = ("truth", "retention", "skill", "false_memory")
 """Keys of `evaluate` that name probe files, each a suite."""
 SUITES = {
-    "uptake": "its own ideas, asked in new words",
-    DREAMT: "truth, what it dreamt of",
-    "truth (not dreamt)": "truth, what it did not dream of",
-    "truth": "truth",
-    "retention": "what it knew before",
-    "skill": "what it could do before",
+    "uptake": "right on its own ideas, in new words",
+    DREAMT: "right on truths that it dreamt of",
+    "truth (not dreamt)": "right on truths that it did not",
+    "truth": "right on truths",
+    "retention": "right on what it knew before",
+    "skill": "right on what it could do before",
     "false_memory": "falsehoods believed (less is better)",
 }
 """Suite -> its name for people, in the order shown."""
@@ -101,16 +101,26 @@ def print_summary(summary: Summary, console: Console) -> None:
     console.print(Text(f"{status['name']}: {_headline(status)}", style="bold"), soft_wrap=True)
     console.print(_dreams(status))
     console.print(_tax(status["tax"]))
+    _print_skipped(status, console)
     if summary.before is not None and summary.after is not None:
         console.print()
         _print_refusal(status, summary.after, console)
-        console.print(_suites(score_suites(summary.before), score_suites(summary.after)))
+        suites = _suites(score_suites(summary.before), score_suites(summary.after))
+        if suites.row_count:
+            console.print(suites)
         _print_losses(summary.before, summary.after, console)
         _print_examples(summary, console)
     console.print()
     console.print(Text("where it is", style="bold"))
     for place, what in _places(status).items():
         console.print(Text(f"  {what:<22}{place}"), soft_wrap=True)
+
+
+def _print_skipped(status: JsonObject, console: Console) -> None:
+    for cycle in status["cycles"]:
+        if reason := cycle["notes"].get("sleep", {}).get("skipped"):
+            night = Text(f"night {cycle['cycle'] + 1} was skipped: {reason}", style="yellow")
+            console.print(night, soft_wrap=True)
 
 
 def _last_pair(run: Run) -> tuple[EvalReport | None, EvalReport | None]:
@@ -183,13 +193,13 @@ def _tax(tax: JsonObject) -> Text:
     if each is not None:
         words += f", {amount(each['tokens'])} for each admitted idea"
     if tax["ratio"] is not None:
-        words += f", {amount(tax['ratio'])} for each token of one"
+        words += f" and {amount(tax['ratio'])} for each token kept"
     return Text(f"{words}; {duration(everything['seconds'])} of model time in all")
 
 
 def _suites(before: Mapping[str, SuiteScore], after: Mapping[str, SuiteScore]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("percent right")
+    table.add_column("percent of answers")
     for name in ("before", "after", "chance", "questions"):
         table.add_column(name, justify="right")
     for suite, words in SUITES.items():
@@ -219,7 +229,8 @@ def _print_refusal(status: JsonObject, after: EvalReport, console: Console) -> N
 def _print_losses(before: EvalReport, after: EvalReport, console: Console) -> None:
     old, new = mean_losses(before), mean_losses(after)
     for name, loss in new.items():
-        console.print(f"token loss on {name}: {old[name]:.3f} before, {loss:.3f} after")
+        words = f"{old[name]:.2f} nats a token before, {loss:.2f} after (less is better)"
+        console.print(f"surprise at {name}: {words}")
 
 
 def _print_examples(summary: Summary, console: Console) -> None:

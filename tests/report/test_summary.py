@@ -73,3 +73,14 @@ def test_text_of_a_model_cannot_steer_the_terminal(tmp_path: Path) -> None:
     text = page(run_dir)
     assert "\x1b" not in text
     assert "ague[2J[bold]?" in text
+
+
+def test_a_skipped_night_is_said_with_its_reason(tmp_path: Path) -> None:
+    run_dir = made_run(tmp_path)
+    with Run.open(run_dir) as run:
+        run.start_cycle(2)
+        run.finish_stage(2, "wake")
+        run.finish_stage(2, "sleep", skipped="nothing was admitted")
+        run.finish_stage(2, "evaluate")
+        run.finish_stage(2, "promote")
+    assert "night 3 was skipped: nothing was admitted" in page(run_dir)
