@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ddl_train.cli.boundary import say
 from ddl_train.config import Config
 
 if TYPE_CHECKING:
@@ -24,12 +25,13 @@ class Checked:
 
 
 def preflight(config: Config) -> Checked:
-    """Read everything that a config names, and keep nothing.
+    """Read everything that a config names, keep nothing, and say which files are not taken.
 
     Raises:
         DdlTrainError: one of them cannot be used.
     """
     from ddl_train.memory.ingest import read_sources
+    from ddl_train.report.words import printable
     from ddl_train.roles.prompts import load_pack
     from ddl_train.training.general import read_general
 
@@ -37,7 +39,34 @@ def preflight(config: Config) -> Checked:
     reading = read_sources(config.memory.sources, config.memory)
     num_probes = _count_probes(config)
     read_general(config.sleep.general, max_characters=4 * config.sleep.max_length)
+    if left_out := reading.left_out():
+        say(" ".join(printable(left_out).split()))
     return Checked(pack=pack, reading=reading, num_probes=num_probes)
+
+
+def retention_gap(config: Config, reading: "Reading") -> str | None:
+    """Why the gate will have no retention to compare, in a sentence; None where it will."""
+    from ddl_train.memory.sources import num_held_out
+    from ddl_train.storage.create import is_run
+    from ddl_train.storage.run import Run
+
+    if config.evaluate.retention:
+        return None
+    names = {chunk.source for chunk in reading.chunks}
+    decided: dict[str, bool] = {}
+    if is_run(config.run_dir):
+        with Run.read(config.run_dir) as run:
+            rows = run.database.execute("SELECT source, is_held_out FROM sources").fetchall()
+        decided = {row["source"]: bool(row["is_held_out"]) for row in rows}
+    new = names - decided.keys()
+    target = num_held_out(len(decided) + len(new), config.memory.held_out_share)
+    if any(decided.values()) or (new and target):
+        return None
+    return (
+        "every night will be refused, because retention cannot be measured: no document is held "
+        "out and evaluate.retention names no file; name one there, or begin a run with three "
+        "documents or more and memory.held_out_share above 0"
+    )
 
 
 def _count_probes(config: Config) -> int:

@@ -38,12 +38,20 @@ class Reading:
     """Documents with text, copies and unchanged ones included."""
     num_unchanged: int
     """Documents that memory has as they are; they have no chunks here."""
-    num_duplicate_documents: int
-    """Documents whose text another one of this reading has."""
+    copies: tuple[str, ...]
+    """Documents whose text another one before them has, each with that one."""
     num_duplicate_chunks: int
     """Pieces whose normalised text stood before; memory keeps one."""
     skipped: tuple[str, ...]
     """Files passed over, each with why."""
+
+    def left_out(self) -> str:
+        """What was not taken, in one sentence; empty when all was."""
+        parts = [_some("passed over", self.skipped), _some("copies", self.copies)]
+        if self.num_duplicate_chunks:
+            pieces = "piece stands" if self.num_duplicate_chunks == 1 else "pieces stand"
+            parts.append(f"{self.num_duplicate_chunks:,} {pieces} there already, kept once")
+        return "; ".join(part for part in parts if part)
 
     def __iter__(self) -> Iterator[Chunk]:
         return iter(self.chunks)
@@ -76,14 +84,16 @@ def read_sources(
     splitter = Splitter(config)
     chunks: list[Chunk] = []
     skipped: list[str] = []
-    seen_documents: set[str] = set()
-    num_documents = num_unchanged = num_copies = 0
+    copies: list[str] = []
+    first_of: dict[str, str] = {}
+    num_documents = num_unchanged = 0
     for path, is_named in _files(sources, skipped):
         num_before = num_documents
         for document in read_documents(path, column=config.text_column):
             num_documents += 1
-            num_copies += document.sha256 in seen_documents
-            seen_documents.add(document.sha256)
+            first = first_of.setdefault(document.sha256, document.source)
+            if first != document.source:
+                copies.append(f"{document.source} (as {first})")
             if known.get(document.source) == document.sha256:
                 num_unchanged += 1
             else:
@@ -91,20 +101,27 @@ def read_sources(
         if num_documents == num_before:
             if is_named:
                 raise SourceError(f"{path}: holds no text")
-            skipped.append(f"{path}: holds no text")
+            skipped.append(f"{path} (holds no text)")
         if progress:
             progress(1)
     num_distinct = len({text_sha256(chunk.text) for chunk in chunks})
-    if not known:
-        check_enough(num_distinct)
-    return Reading(
+    reading = Reading(
         chunks=tuple(chunks),
         num_documents=num_documents,
         num_unchanged=num_unchanged,
-        num_duplicate_documents=num_copies,
+        copies=tuple(copies),
         num_duplicate_chunks=len(chunks) - num_distinct,
         skipped=tuple(skipped),
     )
+    if not known:
+        check_enough(num_distinct, reading.left_out())
+    return reading
+
+
+def _some(what: str, names: Sequence[str], most: int = 3) -> str:
+    """Names up to a number, and how many more; empty when there are none."""
+    more = f" and {len(names) - most:,} more" if len(names) > most else ""
+    return f"{what}: {', '.join(names[:most])}{more}" if names else ""
 
 
 def _cut(document: Document, splitter: Splitter) -> list[Chunk]:
@@ -155,11 +172,11 @@ def _in_folder(path: Path, skipped: list[str]) -> Iterator[tuple[Path, bool]]:
             if inner.name.startswith("."):
                 continue
             if inner.is_dir() and inner.is_symlink():
-                skipped.append(f"{inner}: links to folders are not followed")
+                skipped.append(f"{inner} (links to folders are not followed)")
             else:
                 yield from _in_folder(inner, skipped)
     elif path.suffix.lower() in SUFFIXES:
         check_regular(path)
         yield path, False
     else:
-        skipped.append(f"{path}: files of this kind are not read")
+        skipped.append(f"{path} (files of this kind are not read)")

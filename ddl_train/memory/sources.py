@@ -7,7 +7,7 @@ changed gets its new pieces; concepts of pieces that no source holds any more ar
 with what was dreamt from them, and are not drawn again.
 
 Held out are the documents whose content hashes are the lowest of those that come together, as many
-as bring the share up to what is asked for. That is decided once, when a source is first seen, and
+as bring the share up to what is asked for: at least one of three or more. That is decided once, when a source is first seen, and
 does not move when others come. A text that stands both in a held-out document and in another of the
 same reading is a concept and is left out of the held-out texts; one that is held out already never
 becomes a concept.
@@ -25,10 +25,8 @@ from ddl_train.records import Chunk
 from ddl_train.storage.database import transaction
 
 FEWEST_CONCEPTS = 2
-_HELD_OUT_FROM = 5
-"""Fewer documents than this, and none is held out."""
-_HELD_OUT_SURE_FROM = 10
-"""As many documents as this, and at least one is held out."""
+_FEWEST_AWAKE = 2
+"""Documents that are never held out: two are the least to be dreamt on."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -71,8 +69,19 @@ def write_chunks(
     return num_added
 
 
-def check_enough(num_concepts: int) -> None:
+def num_held_out(num_documents: int, share: float) -> int:
+    """Documents to hold out: the share rounded down, but one at least, where two others stay."""
+    if share <= 0:
+        return 0
+    return max(min(max(int(share * num_documents), 1), num_documents - _FEWEST_AWAKE), 0)
+
+
+def check_enough(num_concepts: int, left_out: str = "") -> None:
     """Two concepts make a pair.
+
+    Args:
+        num_concepts: that there are.
+        left_out: what was read and not taken, for the message.
 
     Raises:
         SourceError: there are fewer.
@@ -82,6 +91,7 @@ def check_enough(num_concepts: int) -> None:
         raise SourceError(
             f"the sources give {what} of text to dream on, two are the least; add documents, or "
             "cut a single document finer with a smaller memory.max_tokens or memory.unit=sentence"
+            + (f" ({left_out})" if left_out else "")
         )
 
 
@@ -165,12 +175,7 @@ def _held_out(connection: sqlite3.Connection, sources: Sequence[_Source], share:
     new = sorted(
         (_rank(source.sha256), source.name) for source in sources if source.name not in decided
     )
-    num_documents = len(decided) + len(new)
-    if share <= 0 or num_documents < _HELD_OUT_FROM:
-        return held_out
-    target = int(share * num_documents)
-    if num_documents >= _HELD_OUT_SURE_FROM:
-        target = max(target, 1)
+    target = num_held_out(len(decided) + len(new), share)
     return held_out | {name for _, name in new[: max(target - len(held_out), 0)]}
 
 

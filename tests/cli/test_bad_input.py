@@ -251,3 +251,13 @@ def test_ingest_outlives_a_config_that_does_not_name_it(ddl: CommandLine, projec
     with Run.create(load_config("mine.yaml"), pack_dir=BUILT_IN / "default") as run:
         assert run.changes == []
     assert fingerprint(project / "checkpoints" / "mine") == before
+
+
+def test_files_that_are_passed_over_are_said_at_init(ddl: CommandLine, project: Path) -> None:
+    (project / "notes" / "photo.jpeg").write_bytes(b"\xff\xd8")
+    (project / "notes" / "z.md").write_text(NOTES["c.txt"])
+    called = ddl("init", "mine.yaml")
+    assert called.code == 0, called.err
+    assert is_one_sentence(called.err), called.err
+    assert "notes/photo.jpeg (files of this kind are not read)" in called.err
+    assert "copies: notes/z.md (as notes/c.txt)" in called.err

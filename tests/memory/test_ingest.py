@@ -58,7 +58,7 @@ def test_hidden_and_unknown_files_are_passed_over(notes: Path) -> None:
     (notes / "empty.md").write_text(" \n")
     reading = read(notes)
     assert reading.num_documents == 3
-    passed_over = {Path(entry.split(":")[0]).name for entry in reading.skipped}
+    passed_over = {Path(entry.split(" (")[0]).name for entry in reading.skipped}
     assert passed_over == {"photo.jpeg", "empty.md"}
 
 
@@ -66,8 +66,37 @@ def test_duplicates_are_counted(notes: Path) -> None:
     (notes / "copy.txt").write_text("Second note.")
     (notes / "piece.txt").write_text("first   NOTE.\n\nfirst note.")
     reading = read(notes, unit="sentence")
-    assert reading.num_duplicate_documents == 1
+    assert len(reading.copies) == 1
     assert reading.num_duplicate_chunks == 3
+
+
+def test_what_was_left_out_is_said_with_three_names_and_why(notes: Path) -> None:
+    for name in "vwxyz":
+        (notes / f"{name}.jpeg").write_bytes(b"\xff\xd8")
+    (notes / "copy.txt").write_text("Second note.")
+    words = read(notes).left_out()
+    assert f"passed over: {notes}/v.jpeg (files of this kind are not read), " in words
+    assert "y.jpeg" not in words
+    assert "and 2 more; copies: " in words
+    assert f"{notes}/copy.txt (as {notes}/b.txt)" in words
+    assert words.endswith("1 piece stands there already, kept once")
+
+
+def test_a_reading_that_leaves_nothing_out_has_nothing_to_say(notes: Path) -> None:
+    assert read(notes).left_out() == ""
+
+
+def test_a_folder_without_anything_readable_names_its_files(tmp_path: Path) -> None:
+    (tmp_path / "photo.jpeg").write_bytes(b"\xff\xd8")
+    with pytest.raises(SourceError, match=r"no piece of text.*photo\.jpeg \(files of this kind"):
+        read(tmp_path)
+
+
+def test_two_files_alike_are_said_to_be_copies(tmp_path: Path) -> None:
+    for name in ("a.md", "b.md"):
+        (tmp_path / name).write_text("One sentence in two files.")
+    with pytest.raises(SourceError, match=r"copies: .*b\.md \(as .*a\.md\)"):
+        read(tmp_path)
 
 
 def test_what_is_known_is_not_cut_again(notes: Path) -> None:
