@@ -67,7 +67,8 @@ class MemoryConfig(StageConfig):
     license: str | None = None
     """Licence of the sources, as the Hub spells it (`cc-by-4.0`); `publish` needs to know it."""
     held_out_share: Share = 0.1
-    """Share of the source documents that wake and sleep never see, for retention."""
+    """Share of the source documents that wake and sleep never see, for retention: at least one of
+    three or more, unless the share is 0."""
 
 
 class SamplerConfig(StageConfig):

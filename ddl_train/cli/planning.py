@@ -1,6 +1,7 @@
 """`ddl-train run CONFIG --dry-run`: what would be done, what it needs, and whether it fits."""
 
 from ddl_train.cli.arguments import output
+from ddl_train.cli.boundary import say
 from ddl_train.cli.environment import go_offline_if_local
 from ddl_train.config import Config
 
@@ -13,7 +14,7 @@ def show_plan(config: Config) -> None:
             where there is one.
     """
     go_offline_if_local(config)
-    from ddl_train.cli.preflight import preflight
+    from ddl_train.cli.preflight import preflight, retention_gap
     from ddl_train.report.footprint import read_shape
     from ddl_train.report.machine import read_machine
     from ddl_train.report.plan import Corpus, load_counter, make_plan, plan_table
@@ -29,4 +30,6 @@ def show_plan(config: Config) -> None:
         num_probes=checked.num_probes,
     )
     output().print(plan_table(plan))
+    if gap := retention_gap(config, checked.reading):
+        say(gap)
     plan.check()

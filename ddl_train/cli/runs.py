@@ -37,14 +37,17 @@ def run(
 
         show_plan(chosen)
         return
-    from ddl_train.cli.preflight import preflight
+    from ddl_train.cli.boundary import say
+    from ddl_train.cli.preflight import preflight, retention_gap
     from ddl_train.cli.working import work_on
     from ddl_train.report.progress import make_progress
     from ddl_train.report.summary import print_summary, summarize
     from ddl_train.storage.run import Run
 
-    pack_dir = preflight(chosen).pack.dir
-    with work_on(chosen, pack_dir=pack_dir) as session:
+    checked = preflight(chosen)
+    if gap := retention_gap(chosen, checked.reading):
+        say(gap)
+    with work_on(chosen, pack_dir=checked.pack.dir) as session:
         from ddl_train.cycle import run_cycles
 
         run_cycles(session, progress=make_progress(side_output(), is_quiet=quiet))

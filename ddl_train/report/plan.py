@@ -15,6 +15,7 @@ from rich.table import Table
 
 from ddl_train.config import Config, ModelConfig
 from ddl_train.errors import ModelError, ResourceError
+from ddl_train.memory.sources import num_held_out
 from ddl_train.records import AXES, Chunk, Prompts
 from ddl_train.report.footprint import Footprint, ModelShape, estimate
 from ddl_train.report.machine import SHARE_OF_PEAK, Machine, free_disk
@@ -45,7 +46,7 @@ class Corpus:
 
     @property
     def num_held_out(self) -> int:
-        return round(self.held_out_share * self.num_documents)
+        return num_held_out(self.num_documents, self.held_out_share)
 
     @property
     def num_concepts(self) -> int:

@@ -40,6 +40,33 @@ def test_the_plan_counts_and_writes_nothing(ddl: CommandLine, project: Path) -> 
     assert sorted(project.rglob("*")) == before
 
 
+@pytest.mark.parametrize(("number", "num_held_out"), [(3, 1), (6, 1), (10, 1)])
+def test_the_plan_holds_out_what_memory_will(
+    ddl: CommandLine, project: Path, number: int, num_held_out: int
+) -> None:
+    for path in sorted((project / "notes").iterdir())[number:]:
+        path.unlink()
+    called = ddl("run", "mine.yaml", "--dry-run")
+    assert f"{number} documents ({num_held_out} held out)" in called.out
+    assert called.err == ""
+
+
+@pytest.mark.parametrize("options", [["--dry-run"], ["model.base=./nowhere"]])
+def test_that_no_night_can_be_promoted_is_said_before(
+    ddl: CommandLine, project: Path, options: list[str]
+) -> None:
+    for path in sorted((project / "notes").iterdir())[2:]:
+        path.unlink()
+    called = ddl("run", "mine.yaml", *options)
+    first = called.err.splitlines()[0]
+    assert is_one_sentence(first)
+    assert "every night will be refused" in first
+    assert "evaluate.retention" in first
+    (project / "kept.txt").write_text("Whales sing.\n")
+    mended = ddl("run", "mine.yaml", "evaluate.retention=[kept.txt]", *options)
+    assert "every night" not in mended.err
+
+
 def test_more_work_is_planned_as_more(ddl: CommandLine, project: Path) -> None:
     def wake_tokens(num_pairs: int) -> str:
         called = ddl("run", "mine.yaml", f"wake.num_pairs={num_pairs}", "--dry-run")

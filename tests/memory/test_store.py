@@ -77,7 +77,7 @@ def test_a_piece_that_moved_to_another_source_stays_drawable(tmp_path: Path) -> 
         assert drawn == {"other", "fact 0 of the matter", "fact 2 of the matter"}
 
 
-@pytest.mark.parametrize(("number", "num_held_out"), [(4, 0), (9, 0), (10, 1), (57, 5)])
+@pytest.mark.parametrize(("number", "num_held_out"), [(2, 0), (3, 1), (9, 1), (10, 1), (57, 5)])
 def test_a_tenth_of_the_documents_is_held_out(
     tmp_path: Path, number: int, num_held_out: int
 ) -> None:
@@ -87,6 +87,12 @@ def test_a_tenth_of_the_documents_is_held_out(
         held_out = memory.held_out_texts()
         assert len(held_out) == num_held_out
         assert not {concept.text for concept in memory.concepts()} & set(held_out)
+
+
+def test_two_documents_are_left_to_wake_however_large_the_share(tmp_path: Path) -> None:
+    with a_run(tmp_path, memory={"held_out_share": 0.9}) as run:
+        memory = Memory(run, HashEmbedder())
+        assert memory.add_chunks(documents(4), cycle=-1) == 2
 
 
 def test_what_is_held_out_stays_held_out_when_more_comes(tmp_path: Path) -> None:
