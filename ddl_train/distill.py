@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 
 from ddl_train.engines.speed import tokens_per_second
-from ddl_train.engines.transformers_engine import load_engine
+from ddl_train.engines.transformers_engine import TransformersEngine, load_engine
 from ddl_train.errors import ModelError, RunError
 from ddl_train.gate.distilled import decide_student
 from ddl_train.measure import cycle_suites, evaluate_adapter
@@ -272,7 +272,7 @@ def _weigh(
     )
     models = [
         Model(
-            base_parameters=one.engine.num_parameters,
+            base_parameters=_base_parameters(one.engine),
             adapter_parameters=count_parameters(adapter.path),
             adapter_bytes=(adapter.path / WEIGHTS).stat().st_size,
             tokens_per_second=speed,
@@ -280,6 +280,12 @@ def _weigh(
         for (one, adapter), speed in zip(whose, speeds, strict=True)
     ]
     return models[0], models[1]
+
+
+def _base_parameters(engine: TransformersEngine) -> int:
+    """Without the adapters that lie on it."""
+    with engine.lend_base() as base:
+        return int(base.num_parameters())
 
 
 def _name(rank: int, wanted: Wanted) -> str:

@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from safetensors.torch import load_file
 
 from ddl_train.config import ModelConfig, SleepConfig
 from ddl_train.engines.transformers_engine import load_engine
@@ -161,6 +162,8 @@ def test_a_student_of_lower_rank_is_let_through_installed_and_written(
     assert written.read_bytes() == (student.path / "adapter_model.safetensors").read_bytes()
     teacher, student_size = found["bought"]["teacher"], found["bought"]["student"]
     assert 4 * student_size["adapter_parameters"] == 3 * teacher["adapter_parameters"]
+    whole = sum(one.numel() for one in load_file(project / "tiny" / "model.safetensors").values())
+    assert teacher["base_parameters"] == student_size["base_parameters"] == whole
     assert student_size["adapter_bytes"] == written.stat().st_size
     assert min(teacher["tokens_per_second"], student_size["tokens_per_second"]) > 0
     assert ddl("fsck", "dreams").code == 0
