@@ -16,7 +16,7 @@ from ddl_train.errors import RunError
 from ddl_train.memory.reading import read_insights, read_study_items, read_verdicts
 from ddl_train.records import Insight, JsonObject, StudyItem, Verdict
 from ddl_train.report.status import read_status
-from ddl_train.storage.files import write_text
+from ddl_train.storage.files import explained, make_folder, write_text
 from ddl_train.storage.run import Run
 
 SCORES = ("novelty", "coherence", "utility", "support", "disagreement")
@@ -47,7 +47,9 @@ def export(run: Run, out_dir: Path) -> dict[str, int]:
     """Write the files; file stem -> rows.
 
     Raises:
-        RunError: the folder holds something else already, or there is nothing to export.
+        RunError: the folder holds something else already or cannot be made, or there is nothing
+            to export.
+        ResourceError: the disk is full.
     """
     if out_dir.exists() and (not out_dir.is_dir() or any(out_dir.iterdir())):
         raise RunError(f"{out_dir}: is not an empty folder; expected a new one to write to")
@@ -65,10 +67,11 @@ def export(run: Run, out_dir: Path) -> dict[str, int]:
     }
     if not tables["verdicts"]:
         raise RunError(f"{run.dir}: has dreamt on nothing yet, so there is nothing to export")
-    (out_dir / "data").mkdir(parents=True, exist_ok=True)
+    make_folder(out_dir / "data")
     tables = {name: rows for name, rows in tables.items() if rows}
     for name, rows in tables.items():
-        _write_parquet(rows, COLUMNS[name], out_dir / "data" / f"{name}.parquet")
+        with explained(out_dir):
+            _write_parquet(rows, COLUMNS[name], out_dir / "data" / f"{name}.parquet")
     sizes = {name: len(rows) for name, rows in tables.items()}
     write_text(out_dir / "README.md", _card(read_status(run), sizes))
     return sizes

@@ -14,7 +14,7 @@ from ddl_train.report.canvas import LETTERS, PAPER, Palette, new_panels, png_of
 from ddl_train.report.curves import Curve, Point, suite_title
 from ddl_train.report.pictures import file_name
 from ddl_train.report.plots import broken_line, draw_curve, frame
-from ddl_train.storage.files import explained, write_bytes
+from ddl_train.storage.files import make_folder, write_bytes
 
 SURE = 0.05
 """P-value up to which a jump is drawn."""
@@ -38,8 +38,7 @@ def draw_history(history: JsonObject, folder: Path) -> list[Path]:
         for cycle, old, new in zip(cycles, before, history["adapters"], strict=False)
         if old != new
     ]
-    with explained(folder):
-        folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     paths = []
     for suite, series in history["suites"].items():
         places = [cycles[place] for place in series["places"]]

@@ -17,7 +17,7 @@ from ddl_train.report.material import Material, read_material
 from ddl_train.report.pictures import Picture
 from ddl_train.report.showcase import Card, best, card, deepest_lineages, source_root, strangest
 from ddl_train.report.tables import sum_rules
-from ddl_train.storage.files import explained, write_bytes, write_text
+from ddl_train.storage.files import make_folder, write_bytes, write_text
 from ddl_train.storage.run import Run
 
 MOST_DOTS = 5000
@@ -48,8 +48,7 @@ def write_report(run: Run, out: Path | None = None, *, is_sample: bool = False) 
         raise RunError(f"{folder}: is a file; expected a folder to write the report into")
     most = MOST_DOTS_OF_SAMPLE if is_sample else MOST_DOTS
     values, drawn = page_values(read_material(run, most_places=most), most)
-    with explained(folder):
-        (folder / PICTURES_NAME).mkdir(parents=True, exist_ok=True)
+    make_folder(folder / PICTURES_NAME)
     page = folder / PAGE_NAME
     paths = [page]
     for one in drawn:

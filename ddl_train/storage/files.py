@@ -36,6 +36,22 @@ def explained(place: Path) -> Iterator[None]:
         raise
 
 
+def make_folder(path: Path) -> None:
+    """Make a folder that is to be written to, with those above it.
+
+    Raises:
+        RunError: it cannot be made.
+        ResourceError: the disk is full.
+    """
+    with explained(path):
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            if error.errno in (*_FULL, *_CLOSED):
+                raise
+            raise RunError(f"{path}: the folder cannot be made ({error.strerror})") from error
+
+
 def full_disk(place: Path) -> str:
     return f"{place}: the disk is full; free some space and run the same command again"
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ddl_train.errors import ConfigError
+from ddl_train.errors import ConfigError, ResourceError
 from ddl_train.records import JsonObject, Probe
 from ddl_train.world.documents import WORLD_FILE, grow, tell, world_json, write_documents
 from ddl_train.world.oracle import Oracle
@@ -41,6 +41,7 @@ def write_world(out: str | Path, *, seed: int, preset: str | Preset) -> WorldFil
 
     Raises:
         ConfigError: there is no such preset, or the folder holds something else.
+        ResourceError: the folder cannot be made.
     """
     out = Path(out)
     chosen = load_preset(preset) if isinstance(preset, str) else preset
@@ -51,6 +52,10 @@ def write_world(out: str | Path, *, seed: int, preset: str | Preset) -> WorldFil
     if is_new:
         folder = out.with_name(f".{out.name}.tmp")
         shutil.rmtree(folder, ignore_errors=True)
+        try:
+            folder.mkdir(parents=True)
+        except OSError as error:
+            raise ResourceError(f"{out}: the folder cannot be made ({error.strerror})") from error
         num_documents = write_documents(tell(world, chosen.documents), folder / DOCS)
         (folder / PROBES).mkdir()
         for suite, probes in suites.items():

@@ -261,3 +261,21 @@ def test_files_that_are_passed_over_are_said_at_init(ddl: CommandLine, project: 
     assert is_one_sentence(called.err), called.err
     assert "notes/photo.jpeg (files of this kind are not read)" in called.err
     assert "copies: notes/z.md (as notes/c.txt)" in called.err
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["report", "RUN", "--out", "/proc/x"],
+        ["export", "RUN", "--out", "/proc/x"],
+        ["world", "/proc/x"],
+    ],
+)
+def test_an_output_folder_that_cannot_be_made_is_named(
+    ddl: CommandLine, made: Path, command: list[str]
+) -> None:
+    called = ddl(*[str(made) if word == "RUN" else word for word in command])
+    assert called.code == 2
+    assert is_one_sentence(called.err), called.err
+    assert "/proc/x" in called.err
+    assert "cannot be made" in called.err
