@@ -1,18 +1,23 @@
-"""What can be checked before a run is touched: prompts, sources, probe files, general text.
+"""What can be checked before a run is touched: prompts, trackers, sources, probes, general text.
 
 A run is changed only after all of this holds, so that a mistyped path leaves it as it was.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from ddl_train.cli.boundary import say
-from ddl_train.config import Config
+from ddl_train.config import Config, SleepConfig
+from ddl_train.errors import ConfigError
 
 if TYPE_CHECKING:
     from ddl_train.memory.ingest import Reading
     from ddl_train.roles.prompts import PromptPack
+
+TRACKERS = ("tensorboard", "trackio", "wandb")
+"""What `sleep.report_to` may name; each is a package and an extra of that name."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -36,6 +41,8 @@ def preflight(config: Config) -> Checked:
     from ddl_train.training.general import read_general
 
     pack = load_pack(config.wake.prompts)
+    _check_kinds(config.sleep, pack)
+    _check_trackers(config.sleep)
     reading = read_sources(config.memory.sources, config.memory)
     num_probes = _count_probes(config)
     read_general(config.sleep.general, max_characters=4 * config.sleep.max_length)
@@ -67,6 +74,28 @@ def retention_gap(config: Config, reading: "Reading") -> str | None:
         "out and evaluate.retention names no file; name one there, or begin a run with three "
         "documents or more and memory.held_out_share above 0"
     )
+
+
+def _check_kinds(config: SleepConfig, pack: "PromptPack") -> None:
+    from ddl_train.training.rows import PROPOSE
+
+    known = [*pack.kinds("study"), PROPOSE]
+    if unknown := [kind for kind in config.kinds if kind not in known]:
+        raise ConfigError(
+            f"sleep.kinds names {', '.join(map(repr, unknown))}; the prompt pack has "
+            f"{', '.join(known)}"
+        )
+
+
+def _check_trackers(config: SleepConfig) -> None:
+    for name in config.report_to:
+        if name not in TRACKERS:
+            raise ConfigError(f"sleep.report_to names {name!r}; known are {', '.join(TRACKERS)}")
+        if find_spec(name) is None:
+            raise ConfigError(
+                f"sleep.report_to names {name}, which is not installed: "
+                f"`pip install 'ddl-train[{name}]'`"
+            )
 
 
 def _count_probes(config: Config) -> int:

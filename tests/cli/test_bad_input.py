@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from ddl_train.cli import preflight
 from ddl_train.config import load_config
 from ddl_train.roles.prompts import BUILT_IN
 from ddl_train.storage.run import Run
@@ -279,3 +280,26 @@ def test_an_output_folder_that_cannot_be_made_is_named(
     assert is_one_sentence(called.err), called.err
     assert "/proc/x" in called.err
     assert "cannot be made" in called.err
+
+
+@pytest.mark.parametrize(
+    ("override", "words"),
+    [
+        ("sleep.kinds=[forward,nope]", "sleep.kinds names 'nope'; the prompt pack has "),
+        ("sleep.report_to=[nope]", "known are tensorboard, trackio, wandb"),
+        ("sleep.report_to=[tensorboard]", "ddl-train[tensorboard]"),
+    ],
+)
+def test_what_the_night_cannot_use_is_found_before_the_day(
+    ddl: CommandLine,
+    project: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    override: str,
+    words: str,
+) -> None:
+    monkeypatch.setattr(preflight, "find_spec", lambda name: None)  # as without the package
+    called = ddl("run", "mine.yaml", override)
+    assert called.code == 2
+    assert is_one_sentence(called.err), called.err
+    assert words in called.err
+    assert not (project / "checkpoints").exists()
