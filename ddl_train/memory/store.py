@@ -28,7 +28,6 @@ from ddl_train.records import (
     Insight,
     Neighbour,
     StudyItem,
-    Usage,
     Verdict,
 )
 from ddl_train.storage.cache import remove_index
@@ -155,16 +154,6 @@ class Memory:
 
     # Neighbours.
 
-    @property
-    def usage(self) -> Usage:
-        """What memory's own embedding has cost since it was opened."""
-        return self._vectors.usage if self._vectors else Usage()
-
-    @property
-    def num_reembedded(self) -> int:
-        """Concepts embedded again at opening because the embedder is another one now."""
-        return self._vectors.num_reembedded if self._vectors else 0
-
     def centre(self, vectors: FloatArray) -> FloatArray:
         """The embedder's vectors in the space in which memory compares: mean off, length 1."""
         return self._space.centre(vectors)
@@ -177,7 +166,7 @@ class Memory:
         """The nearest concept to each text; None while memory is empty."""
         if not texts:
             return []
-        ids, cosines = self._space.nearest(self._space.embed(texts), 1)
+        ids, cosines = self._space.nearest(self._space.embed(texts)[0], 1)
         if ids.shape[1] == 0:
             return [None] * len(texts)
         return [

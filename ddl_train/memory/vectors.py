@@ -20,6 +20,7 @@ from ddl_train.memory.index import IdArray, VectorIndex, load_index, save_index
 from ddl_train.records import Embedder, FloatArray, Usage
 from ddl_train.storage.cache import remove_index, stored_ids
 from ddl_train.storage.database import transaction
+from ddl_train.storage.ledger import UsageRow, add_usage
 
 _logger = logging.getLogger(__name__)
 
@@ -42,10 +43,6 @@ class Vectors:
         self._embedder = embedder
         self._path = index_path
         self._is_read_only = is_read_only
-        self.usage = Usage()
-        """What embedding has cost since this was made."""
-        self.num_reembedded = 0
-        """Concepts that were embedded again because the run's embedder is another one now."""
         self._mean: FloatArray | None = None
         self._index: VectorIndex | None = None
         self.update()
@@ -78,11 +75,10 @@ class Vectors:
         if self._index is not None and not self._is_read_only:
             save_index(self._index, self._path, embedder=self._embedder.name)
 
-    def embed(self, texts: Sequence[str]) -> FloatArray:
-        """What the embedder gives for texts: not centred."""
+    def embed(self, texts: Sequence[str]) -> tuple[FloatArray, Usage]:
+        """What the embedder gives for texts, not centred, and what it cost."""
         vectors, usage = self._embedder.embed(list(texts))
-        self.usage = self.usage + usage
-        return np.ascontiguousarray(vectors, dtype=np.float32)
+        return np.ascontiguousarray(vectors, dtype=np.float32), usage
 
     def centre(self, vectors: FloatArray) -> FloatArray:
         """Subtract the fixed mean and bring to length 1; a vector equal to the mean becomes 0."""
@@ -128,11 +124,13 @@ class Vectors:
         )
 
     def _embed_owed(self, progress: Callable[[int], None] | None) -> None:
-        """Embed concepts without a vector of this embedder, a slice at a time."""
+        """Embed concepts without a vector of this embedder, a slice at a time.
+
+        Each slice is stored with what it cost, which counts for the cycle of its newest concept.
+        """
         stale = "SELECT count(*) FROM embeddings WHERE embedder != ?"
         num_stale = self._connection.execute(stale, (self._embedder.name,)).fetchone()[0]
         if num_stale:
-            self.num_reembedded = num_stale
             _logger.warning(
                 "the embedder is %s now: %d concepts are embedded again",
                 self._embedder.name,
@@ -141,7 +139,7 @@ class Vectors:
         last = 0
         while True:
             rows = self._connection.execute(
-                "SELECT concept_id, text FROM concepts c WHERE concept_id > ? AND NOT EXISTS "
+                "SELECT concept_id, text, cycle FROM concepts c WHERE concept_id > ? AND NOT EXISTS "
                 "(SELECT 1 FROM embeddings e WHERE e.concept_id = c.concept_id AND e.embedder = ?) "
                 "ORDER BY concept_id LIMIT ?",
                 (last, self._embedder.name, _ROWS_AT_ONCE),
@@ -149,9 +147,17 @@ class Vectors:
             if not rows:
                 return
             last = rows[-1]["concept_id"]
-            vectors = self.embed([row["text"] for row in rows])
+            vectors, usage = self.embed([row["text"] for row in rows])
+            cost = UsageRow(
+                cycle=max(row["cycle"] for row in rows),
+                role="embedder",
+                item="ingest",
+                num_calls=len(rows),
+                usage=usage,
+            )
             with transaction(self._connection):
                 self.insert([row["concept_id"] for row in rows], vectors)
+                add_usage(self._connection, cost)
             if progress:
                 progress(len(rows))
 

@@ -13,10 +13,11 @@ from dataclasses import astuple, replace
 from ddl_train.memory.batches import last_concept_id, open_block
 from ddl_train.memory.reading import read_pairs
 from ddl_train.memory.text import text_sha256
-from ddl_train.records import FloatArray, Scores, Verdict
+from ddl_train.records import FloatArray, Scores, Usage, Verdict
 from ddl_train.storage.database import transaction
+from ddl_train.storage.ledger import UsageRow, add_usage
 
-Embed = Callable[[Sequence[str]], FloatArray]
+Embed = Callable[[Sequence[str]], tuple[FloatArray, Usage]]
 Insert = Callable[[Sequence[int], FloatArray], None]
 
 
@@ -46,7 +47,7 @@ def write_verdicts(
         return kept
     settled = _settle(connection, verdicts)
     admitted = [verdict for verdict in settled if verdict.admitted]
-    vectors = embed([v.proposal.conclusion for v in admitted]) if admitted else None
+    embedded = embed([v.proposal.conclusion for v in admitted]) if admitted else None
     insight_ids = []
     with transaction(connection):
         for verdict in settled:
@@ -55,9 +56,14 @@ def write_verdicts(
         for concept_id, verdict in enumerate(admitted, start=first):
             pair_id = pair_ids[verdict.proposal.pair.pair_number]
             insight_ids.append(_insert_insight(connection, concept_id, pair_id, cycle, verdict))
-        if vectors is not None:
+        if embedded is not None:
+            vectors, usage = embedded
             open_block(connection, first, first + len(admitted) - 1)
             insert(range(first, first + len(admitted)), vectors)
+            cost = UsageRow(
+                cycle=cycle, role="embedder", item="memory", num_calls=len(admitted), usage=usage
+            )
+            add_usage(connection, cost)
     return insight_ids
 
 

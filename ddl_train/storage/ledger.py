@@ -45,6 +45,30 @@ def record_usage(connection: sqlite3.Connection, row: UsageRow) -> None:
         )
 
 
+def add_usage(connection: sqlite3.Connection, row: UsageRow) -> None:
+    """Add to a named row, inside the caller's transaction: with it goes what the cost was for."""
+    assert row.item is not None
+    usage = row.usage
+    connection.execute(
+        "INSERT INTO usage (cycle, role, item, num_calls, num_prompt_tokens, "
+        "num_completion_tokens, seconds, flops) VALUES (?, ?, ?, ?, ?, ?, ?, ?) "
+        "ON CONFLICT (cycle, role, item) DO UPDATE SET num_calls = num_calls + excluded.num_calls, "
+        "num_prompt_tokens = num_prompt_tokens + excluded.num_prompt_tokens, "
+        "num_completion_tokens = num_completion_tokens + excluded.num_completion_tokens, "
+        "seconds = seconds + excluded.seconds, flops = flops + excluded.flops",
+        (
+            row.cycle,
+            row.role,
+            row.item,
+            row.num_calls,
+            usage.num_prompt_tokens,
+            usage.num_completion_tokens,
+            float(usage.seconds),
+            float(usage.flops),
+        ),
+    )
+
+
 def read_usage(connection: sqlite3.Connection, cycle: int | None) -> list[UsageRow]:
     rows = connection.execute(
         "SELECT * FROM usage WHERE ?1 IS NULL OR cycle = ?1 ORDER BY usage_id", (cycle,)

@@ -1,6 +1,7 @@
 """What memory holds: each text once, each dream once, and nothing half."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from ddl_train.config import WakeConfig
 from ddl_train.errors import SourceError
 from ddl_train.memory.store import Memory
-from ddl_train.records import BASE, Chunk, FloatArray, Scores, StudyItem
+from ddl_train.records import BASE, Chunk, FloatArray, Scores, StudyItem, Usage
 from ddl_train.storage.fsck import fsck
 from ddl_train.storage.run import Run
 from tests.fakes import HashEmbedder
@@ -290,9 +291,58 @@ def test_another_embedder_embeds_everything_again_and_says_so(
     with a_run(tmp_path) as run:
         a_memory(run).close()
         memory = Memory(run, HashEmbedder(width=16))
-        assert memory.num_reembedded == 6
         assert "6 concepts are embedded again" in caplog.text
         assert nearest_id(memory, "fact 2 of the matter") == 3
+
+
+def ingest_cost(run: Run) -> list[tuple[int, int]]:
+    """Texts and tokens of each entry of the ledger for what was read."""
+    rows = [row for row in run.usage() if (row.role, row.item) == ("embedder", "ingest")]
+    return [(row.num_calls, row.usage.num_prompt_tokens) for row in rows]
+
+
+def test_what_is_read_is_entered_in_the_ledger_once(tmp_path: Path) -> None:
+    with a_run(tmp_path) as run:
+        memory = Memory(run, HashEmbedder())
+        memory.add_chunks(documents(300), cycle=0)
+        _, whole = HashEmbedder().embed([one.text for one in documents(300)])
+        assert ingest_cost(run) == [(300, whole.num_prompt_tokens)]
+        memory.add_chunks(documents(300), cycle=0)
+        Memory(run, HashEmbedder())
+        assert ingest_cost(run) == [(300, whole.num_prompt_tokens)]
+        memory.add_chunks(documents(305), cycle=1)
+        assert [num_calls for num_calls, _ in ingest_cost(run)] == [300, 5]
+
+
+class DyingEmbedder(HashEmbedder):
+    """Embeds one slice and then dies."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._num_calls = 0
+
+    def embed(self, texts: Sequence[str]) -> tuple[FloatArray, Usage]:
+        self._num_calls += 1
+        if self._num_calls > 1:
+            raise KeyboardInterrupt
+        return super().embed(texts)
+
+
+def test_what_was_embedded_before_a_crash_is_neither_lost_nor_entered_twice(tmp_path: Path) -> None:
+    with a_run(tmp_path) as run:
+        with pytest.raises(KeyboardInterrupt):
+            Memory(run, DyingEmbedder()).add_chunks(documents(300), cycle=0)
+        assert [num_calls for num_calls, _ in ingest_cost(run)] == [256]
+        Memory(run, HashEmbedder())
+        _, whole = HashEmbedder().embed([one.text for one in documents(300)])
+        assert ingest_cost(run) == [(300, whole.num_prompt_tokens)]
+
+
+def test_embedding_what_was_admitted_is_entered_with_it(tmp_path: Path) -> None:
+    with a_run(tmp_path) as run:
+        admitted = dream(a_memory(run), 0, 0, idea)
+        rows = [row for row in run.usage(0) if (row.role, row.item) == ("embedder", "memory")]
+        assert [row.num_calls for row in rows] == [len(admitted)]
 
 
 def test_a_memory_without_an_embedder_can_be_read(tmp_path: Path) -> None:
