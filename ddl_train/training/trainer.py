@@ -58,7 +58,8 @@ def make_trainer(
     except (ValueError, RuntimeError) as error:
         raise _explained(error, config) from error
     # known only now: packing makes fewer rows of those that were given
-    num_steps = count_steps(len(trainer.train_dataset), arguments)
+    packed: Any = trainer.train_dataset
+    num_steps = count_steps(len(packed), arguments)
     trainer.args.warmup_steps = warmup_steps(num_steps, config)
     trainer.remove_callback(PrinterCallback)
     return trainer
