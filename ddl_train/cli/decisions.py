@@ -1,10 +1,14 @@
 """A person decides: `promote`, `rollback`, `forget`. Each is recorded as a person's decision."""
 
-from typing import Annotated
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ddl_train.cli.arguments import RunArgument, find_run, output
+
+if TYPE_CHECKING:
+    from ddl_train.storage.run import Run
 
 
 def promote(
@@ -70,6 +74,7 @@ def forget(
     with Run.open(find_run(run)) as found:
         removed = Memory(found).forget(source)
         current = found.current
+        ways = _ways_out(found, run, removed.adapters) if current in removed.adapters else []
     console = output()
     console.print(
         f"forgot {count(removed.num_sources, 'source')}: {count(removed.num_concepts, 'concept')}, "
@@ -84,9 +89,30 @@ def forget(
         f"weights cannot be cleaned; these adapters have seen it: {', '.join(removed.adapters)}",
         soft_wrap=True,
     )
-    if current in removed.adapters:
-        console.print(
-            f"{current} is in use: `ddl-train rollback {run}` goes back, or "
-            f'`ddl-train promote {run} base --why "..."` to the untouched base',
-            soft_wrap=True,
+    if ways:
+        console.print(f"{current} is in use: {', or '.join(ways)}", soft_wrap=True)
+
+
+def _ways_out(found: "Run", run: str, seen: Sequence[str]) -> list[str]:
+    """How to be rid of the adapter in use without coming to another that saw the source."""
+    from ddl_train.records import BASE
+    from ddl_train.storage.history import predecessor
+
+    before = predecessor(found.database, found.current)
+    ways = []
+    if before is not None and before not in seen:
+        ways.append(f"`ddl-train rollback {run}` goes back to {before}")
+    else:
+        used = [one.promotion.candidate for one in found.promotions() if one.promotion.promoted]
+        if clean := [one for one in used if one not in seen and one != BASE]:
+            ways.append(
+                f'`ddl-train promote {run} {clean[-1]} --why "..."` puts one in use that has not'
+            )
+    if found.config.sleep.method == "from_base":
+        ways.append(
+            f"`ddl-train run` with more cycles (or `wake {run}`, then `sleep {run}`) trains the "
+            "next night from the base without it"
         )
+    if before != BASE:
+        ways.append(f'`ddl-train promote {run} {BASE} --why "..."` takes the untouched base')
+    return ways
