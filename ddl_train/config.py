@@ -5,13 +5,19 @@ A stage receives its own part (`config.wake`), never the whole. Nothing here imp
 
 import difflib
 import json
+import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails
 
 from ddl_train.errors import ConfigError
+
+COMMAND_LINE = "command line"
+"""Where overrides come from, in errors."""
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -436,18 +442,28 @@ def load_config(path: str | Path, overrides: list[str] | None = None) -> Config:
     for override in overrides or []:
         _apply(values, override)
     values.setdefault("name", path.stem)
-    return parse_config(values, where=path.name)
+    given = [override.partition("=")[0].strip() for override in overrides or []]
+    return parse_config(values, where=path.name, overridden=given)
 
 
-def parse_config(values: dict[str, Any], *, where: str) -> Config:
-    """Check plain values against the schema; `where` names them in errors."""
+def parse_config(values: dict[str, Any], *, where: str, overridden: Sequence[str] = ()) -> Config:
+    """Check plain values against the schema.
+
+    Args:
+        values: as YAML gives them.
+        where: they come from, for errors.
+        overridden: dotted keys that come from the command line instead.
+
+    Raises:
+        ConfigError: a key is unknown or missing, a value is impossible.
+    """
     try:
         config = Config.model_validate(values)
     except ValidationError as error:
-        raise ConfigError(_explain(error, where)) from None
+        raise ConfigError(_explain(error, where, overridden)) from None
     if not config.name or Path(config.name).name != config.name or config.name.startswith("."):
         raise ConfigError(
-            f"{where}: name is {config.name!r}; expected a plain folder name without slashes"
+            f"{COMMAND_LINE if 'name' in overridden else where}: name is {config.name!r}; expected a plain folder name without slashes"
         )
     return config
 
@@ -533,23 +549,41 @@ def _apply(values: dict[str, Any], override: str) -> None:
         raise ConfigError(f"override {override!r}: {text!r} is not a YAML value") from None
 
 
-def _explain(error: ValidationError, where: str) -> str:
-    """All problems of a config in one sentence each."""
-    sentences = []
+def _explain(error: ValidationError, where: str, overridden: Sequence[str]) -> str:
+    """All problems of a config in one sentence each, by where they come from."""
+    found: dict[str, list[str]] = {}
     for problem in error.errors():
+        sentence = _sentence(problem)
         place = [str(part) for part in problem["loc"]]
-        section = ".".join(place[:-1])
-        inside = f"{section} " if section else ""
-        if problem["type"] == "extra_forbidden":
-            near = difflib.get_close_matches(place[-1], _keys_of(place[:-1]), n=1, cutoff=0.5)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
-            sentences.append(f"{inside}has unknown key {place[-1]!r}{hint}")
-        elif problem["type"] == "missing":
-            sentences.append(f"{inside}lacks the key {place[-1]!r}")
-        else:
-            message = problem["msg"].removeprefix("Value error, ")
-            sentences.append(f"{'.'.join(place)}: got {problem['input']!r}; {message}")
-    return f"{where}: " + "; ".join(sentences)
+        is_ours = any(_is_about(key.split("."), place, sentence) for key in overridden)
+        found.setdefault(COMMAND_LINE if is_ours else where, []).append(sentence)
+    return "; ".join(f"{origin}: {'; '.join(said)}" for origin, said in found.items())
+
+
+def _is_about(key: list[str], place: list[str], sentence: str) -> bool:
+    """Whether a problem at a place comes of a key; one of a section is about the keys it names."""
+    if place[: len(key)] == key or key[: len(place)] != place:
+        return place[: len(key)] == key
+    return key[-1] in re.findall(r"\w+", sentence)
+
+
+def _sentence(problem: ErrorDetails) -> str:
+    place = [str(part) for part in problem["loc"]]
+    section = ".".join(place[:-1])
+    inside = f"{section} " if section else ""
+    if problem["type"] == "extra_forbidden":
+        near = difflib.get_close_matches(place[-1], _keys_of(place[:-1]), n=1, cutoff=0.5)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        return f"{inside}has unknown key {place[-1]!r}{hint}"
+    if problem["type"] == "missing":
+        return f"{inside}lacks the key {place[-1]!r}"
+    message = problem["msg"].removeprefix("Value error, ")
+    if problem["type"] in ("model_type", "model_attributes_type"):
+        message = "expected a section with keys"
+    # a check of a whole section names its keys itself
+    if problem["type"] == "value_error" and isinstance(problem["input"], dict):
+        return f"{'.'.join(place)}: {message}"
+    return f"{'.'.join(place)}: got {problem['input']!r}; {message}"
 
 
 def _keys_of(sections: list[str]) -> list[str]:

@@ -65,7 +65,7 @@ def test_a_wrong_config_says_what_and_where(
 ) -> None:
     path = tmp_path / "mine.yaml"
     path.write_text(SMALLEST + text)
-    with pytest.raises(ConfigError, match=r"mine\.yaml|override") as caught:
+    with pytest.raises(ConfigError, match=r"mine\.yaml|override|^command line: ") as caught:
         load_config(path, overrides)
     assert sentence in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -118,3 +118,36 @@ def test_the_schema_names_every_stage() -> None:
 def test_what_can_be_dreamt_can_be_trained_on(name: str) -> None:
     config = load_config(CONFIGS / f"{name}.yaml")
     assert config.sleep.max_length >= config.model.max_length
+
+
+def written(folder: Path, text: str = "") -> Path:
+    path = folder / "ok.yaml"
+    path.write_text("model: {base: x}\nmemory: {sources: [a.md]}\n" + text)
+    return path
+
+
+def test_a_mistake_on_the_command_line_is_not_blamed_on_the_file(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_config(written(tmp_path), ["evaluate.num_dream_pairs=3"])
+    assert str(caught.value).startswith("command line: evaluate.num_dream_pairs: got 3; ")
+
+
+def test_mistakes_of_both_are_told_apart(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_config(written(tmp_path, "sleep: {r: 0}\n"), ["wake.num_pairs=0"])
+    said = str(caught.value)
+    assert "command line: wake.num_pairs: got 0" in said
+    assert "ok.yaml: sleep.r: got 0" in said
+
+
+def test_a_check_of_a_section_does_not_print_the_section(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_config(written(tmp_path), ["sleep.replay_share=0.9", "sleep.general_share=0.5"])
+    said = str(caught.value)
+    assert said.startswith("command line: sleep: replay_share, general_share and no_link_share")
+    assert "{" not in said
+
+
+def test_a_value_in_place_of_a_section_is_said_in_plain_words(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"^ok\.yaml: wake: got 3; expected a section with keys$"):
+        load_config(written(tmp_path, "wake: 3\n"))

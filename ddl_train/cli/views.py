@@ -73,8 +73,11 @@ def ask(
     from rich.table import Table
 
     from ddl_train.cli.asking import answers
+    from ddl_train.errors import ConfigError
     from ddl_train.report.words import printable
 
+    if not question.strip():
+        raise ConfigError("the question is empty; expected some text to ask")
     wanted = list(adapter or []) or (["base", "current"] if compare else ["current"])
     found = answers(find_run(run), question, wanted, max_new_tokens)
     if json:

@@ -145,6 +145,8 @@ def _files(sources: Sequence[str], skipped: list[str]) -> Iterator[tuple[Path, b
 
 
 def _expand(source: str, skipped: list[str]) -> Iterator[tuple[Path, bool]]:
+    if not source.strip():
+        raise SourceError("a source is empty; expected a file, a folder or a glob")
     path = Path(source)
     if not os.path.lexists(path) and glob.has_magic(source):
         found = sorted(glob.glob(source, recursive=True))  # noqa: PTH207 - absolute patterns

@@ -72,6 +72,7 @@ def write_bad_sources(folder: Path) -> None:
         ("twice", "two"),
         ("wrong.jsonl", "wrong.jsonl"),
         ("broken.jsonl", "broken.jsonl"),
+        ("", "a source is empty"),
     ],
 )
 def test_a_bad_source_is_named_and_no_run_is_made(
@@ -183,6 +184,8 @@ def made(tmp_path: Path) -> Path:
         (["forget", "RUN", "--source", "zzz*"], "zzz*"),
         (["ingest", "RUN", "missing.md"], "missing.md"),
         (["insights", "RUN", "--lineage", "99"], "has no insight 99"),
+        (["ingest", "RUN", ""], "a source is empty"),
+        (["ask", "RUN", " "], "the question is empty"),
         (["ask", "RUN", "why?", "--adapter", "nope"], "has no adapter 'nope'"),
         (["export", "RUN", "--out", "RUN"], "not an empty folder"),
         (["wake", "RUN"], "/nowhere/base"),
