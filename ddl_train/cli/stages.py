@@ -1,5 +1,6 @@
 """One stage of a run at a time: `wake`, `sleep`; `eval` is in `evaluating.py`."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -15,7 +16,6 @@ from ddl_train.cli.working import take_up
 from ddl_train.errors import RunError
 
 if TYPE_CHECKING:
-    from ddl_train.session import Session
     from ddl_train.storage.run import Run
 
 
@@ -29,10 +29,12 @@ def wake(
     """Daydream: the wake stage of the cycle under way, or of the next one."""
     from ddl_train.report.progress import make_progress
 
-    with take_up(find_run(run)) as session:
+    run_dir = find_run(run)
+    _check(run_dir, "wake")
+    with take_up(run_dir) as session:
         from ddl_train.cycle import wake_stage
 
-        cycle = _begin(session, "wake")
+        cycle = _begin(session.run, "wake")
         progress = make_progress(side_output(), is_quiet=quiet)
         wake_stage(session, cycle, progress=progress, num_pairs=pairs)
         _report_wake(session.run, cycle)
@@ -42,10 +44,12 @@ def sleep(run: RunArgument, quiet: QuietOption = False) -> None:
     """Train the night's adapter: the sleep stage of the cycle under way."""
     from ddl_train.report.progress import make_progress
 
-    with take_up(find_run(run)) as session:
+    run_dir = find_run(run)
+    _check(run_dir, "sleep")
+    with take_up(run_dir) as session:
         from ddl_train.cycle import sleep_stage
 
-        cycle = _begin(session, "sleep")
+        cycle = _begin(session.run, "sleep")
         sleep_stage(session, cycle, progress=make_progress(side_output(), is_quiet=quiet))
         facts = next(one for one in session.run.cycles() if one.cycle == cycle).facts["sleep"]
         if "candidate" in facts:
@@ -54,21 +58,38 @@ def sleep(run: RunArgument, quiet: QuietOption = False) -> None:
             output().print(f"no night: {facts['skipped']}", soft_wrap=True)
 
 
-def _begin(session: "Session", stage: str) -> int:
-    """The cycle whose `stage` is owed.
+def _check(run_dir: Path, stage: str) -> None:
+    """Refuse a stage out of turn before a model is loaded for it.
 
     Raises:
         RunError: another stage comes first.
     """
-    run = session.run
+    from ddl_train.storage.run import Run
+
+    with Run.read(run_dir) as run:
+        _owed_cycle(run, stage)
+
+
+def _begin(run: "Run", stage: str) -> int:
+    """Start the cycle whose `stage` is owed; which one it is.
+
+    Raises:
+        RunError: another stage comes first, now that nobody else works on the run.
+    """
+    cycle = _owed_cycle(run, stage)
+    run.start_cycle(cycle)
+    return cycle
+
+
+def _owed_cycle(run: "Run", stage: str) -> int:
     cycle = run.next_cycle
-    if run.stage(cycle) != stage:
-        command = {"evaluate": "eval", "promote": "eval"}.get(run.stage(cycle), run.stage(cycle))
+    owed = run.stage(cycle)
+    if owed != stage:
+        command = {"evaluate": "eval", "promote": "eval"}.get(owed, owed)
         raise RunError(
-            f"{run.dir}: cycle {cycle + 1} is in its {run.stage(cycle)} stage, not in {stage}; "
+            f"{run.dir}: cycle {cycle + 1} is in its {owed} stage, not in {stage}; "
             f"`ddl-train {command} {run.dir}` comes first"
         )
-    run.start_cycle(cycle)
     return cycle
 
 
