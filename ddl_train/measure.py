@@ -6,6 +6,7 @@ evaluate_adapter   one adapter under them
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from ddl_train.config import EvaluateConfig
 from ddl_train.evaluate import Dreamer, evaluate
@@ -84,10 +85,9 @@ def cycle_suites(
     )
     if is_sealed:
         return suites
-    return suites.with_more(
-        asked=() if config.num_context is None else _in_context(session, suites, config, insights),
-        pairs=() if config.num_dream_pairs is None else _pairs(session, config.num_dream_pairs),
-    )
+    asked, finding = _in_context(session, suites, config, insights)
+    pairs, placing = _pairs(session, config.num_dream_pairs)
+    return suites.with_more(asked=asked, pairs=pairs, usage=finding + placing)
 
 
 def evaluate_adapter(
@@ -98,9 +98,13 @@ def evaluate_adapter(
     cycle: int,
     progress: Progress,
 ) -> EvalReport:
-    """Put every item to one adapter; what it has answered before is not asked again."""
+    """Put every item to one adapter; what it has answered before is not asked again.
+
+    What choosing the items has cost is in the report of the run's own base, once for all adapters.
+    """
+    is_own_base = adapter == BASE and session.engine.name == session.config.model.base
     reports = [one for one in session.run.reports() if one.adapter == adapter]
-    if adapter == BASE and session.engine.name != session.config.model.base:
+    if adapter == BASE and not is_own_base:
         reports = []  # those are of the run's own base
     dreamer = Dreamer(
         generator=session.generator,
@@ -112,7 +116,7 @@ def evaluate_adapter(
         seed=session.seed("probe dreams"),
     )
     with progress.stage(f"evaluate {adapter[:8]}", suites.num_items) as bar:
-        return evaluate(
+        report = evaluate(
             session.engine,
             session.use(adapter),
             suites,
@@ -123,6 +127,7 @@ def evaluate_adapter(
             known=reports[-1] if reports else None,
             progress=bar.advance,
         )
+    return replace(report, usage=report.usage + suites.usage) if is_own_base else report
 
 
 def tonight_and_earlier(session: Session) -> tuple[list[Insight], list[Insight]]:
@@ -136,13 +141,15 @@ def tonight_and_earlier(session: Session) -> tuple[list[Insight], list[Insight]]
 
 def _in_context(
     session: Session, suites: Suites, config: EvaluateConfig, insights: Sequence[Insight]
-) -> Sequence[Asked]:
+) -> tuple[Sequence[Asked], Usage]:
     """Uptake questions with the insight, and with what memory holds nearest, before them."""
-    chosen = choose_questions(suites.asked, most=config.num_context or 0, seed=session.config.seed)
+    if config.num_context is None:
+        return (), Usage()
+    chosen = choose_questions(suites.asked, most=config.num_context, seed=session.config.seed)
     questions = list(dict.fromkeys(one.probe.prompt for one in chosen))
     if not questions:
-        return ()
-    vectors, _ = session.embedder.embed(questions)
+        return (), Usage()
+    vectors, usage = session.embedder.embed(questions)
     ids, _ = session.memory.nearest(vectors, config.num_retrieved)
     texts = {
         concept.concept_id: concept.text
@@ -152,14 +159,17 @@ def _in_context(
         question: tuple(texts[int(one)] for one in row)
         for question, row in zip(questions, ids, strict=True)
     }
-    return with_contexts(chosen, {one.insight_id: one for one in insights}, retrieved)
+    return with_contexts(chosen, {one.insight_id: one for one in insights}, retrieved), usage
 
 
-def _pairs(session: Session, num_pairs: int) -> Sequence[ConceptPair]:
+def _pairs(session: Session, num_pairs: int | None) -> tuple[Sequence[ConceptPair], Usage]:
     """The pairs that every adapter dreams on."""
+    if num_pairs is None:
+        return (), Usage()
     pool = pool_of(session.memory.concepts(), num_pairs=num_pairs, seed=session.seed("probe pairs"))
     if not pool:
-        return ()
-    vectors, _ = session.embedder.embed([concept.text for concept in pool])
+        return (), Usage()
+    vectors, usage = session.embedder.embed([concept.text for concept in pool])
     barred = read_dreamt_pairs(session.run.database)
-    return fixed_pairs(pool, session.memory.centre(vectors), num_pairs=num_pairs, barred=barred)
+    centred = session.memory.centre(vectors)
+    return fixed_pairs(pool, centred, num_pairs=num_pairs, barred=barred), usage

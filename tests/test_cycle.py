@@ -1,14 +1,16 @@
 """The loop, through its public interface, on a tiny model at random weights."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 import ddl_train
 from ddl_train.config import Config, parse_config
-from ddl_train.cycle import evaluate_stage, promote_stage, sleep_stage, wake_stage
-from ddl_train.records import Promotion, SilentProgress
+from ddl_train.cycle import evaluate_stage, ingest, promote_stage, sleep_stage, wake_stage
+from ddl_train.measure import cycle_suites, evaluate_adapter
+from ddl_train.records import BASE, Promotion, SilentProgress, Usage
 from ddl_train.session import Session, open_run
 from tests.tiny import make_tiny
 
@@ -89,3 +91,19 @@ def test_an_adapter_that_a_person_put_to_use_in_between_is_measured_too(session:
     decision = promote_stage(session, 1, progress=QUIET)
     assert decision is not None
     assert {report.adapter for report in session.run.reports(1)} == {"base", first, second}
+
+
+def test_what_choosing_the_questions_cost_is_in_the_report_of_the_base_alone(
+    session: Session,
+) -> None:
+    nothing = replace(cycle_suites(session), asked=(), texts={}, pairs=())
+    cost = Usage(num_prompt_tokens=7, seconds=1.0)
+    suites = replace(nothing, usage=cost)
+    report = evaluate_adapter(session, BASE, suites, cycle=0, progress=QUIET)
+    assert report.usage.num_prompt_tokens == 7
+
+
+def test_choosing_pairs_to_dream_on_costs_what_embedding_them_does(session: Session) -> None:
+    ingest(session, session.config.memory.sources, cycle=0)
+    config = session.config.evaluate.model_copy(update={"num_dream_pairs": 2})
+    assert cycle_suites(session, config=config).usage.num_prompt_tokens > 0

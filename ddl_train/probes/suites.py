@@ -8,7 +8,7 @@ them before any night.
 import hashlib
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from ddl_train.config import EvaluateConfig
 from ddl_train.errors import ProbeError
@@ -19,7 +19,7 @@ from ddl_train.probes.score import Asked
 from ddl_train.probes.seal import part_of
 from ddl_train.probes.text import normalise
 from ddl_train.probes.uptake import build_probes
-from ddl_train.records import ConceptPair, Insight, Probe, StudyItem, TrainingRow
+from ddl_train.records import ConceptPair, Insight, Probe, StudyItem, TrainingRow, Usage
 
 FILE_SUITES = ("truth", "retention", "skill", "false_memory")
 SUITES = (
@@ -51,14 +51,23 @@ class Suites:
     """What was left out, in sentences."""
     pairs: tuple[ConceptPair, ...] = ()
     """That every adapter dreams on, for `wake` and `diversity`."""
+    usage: Usage = field(default_factory=Usage)
+    """What choosing them has cost a model."""
 
     @property
     def num_items(self) -> int:
         return len(self.asked) + sum(map(len, self.texts.values())) + len(self.pairs)
 
-    def with_more(self, *, asked: Sequence[Asked], pairs: Sequence[ConceptPair]) -> "Suites":
+    def with_more(
+        self, *, asked: Sequence[Asked], pairs: Sequence[ConceptPair], usage: Usage
+    ) -> "Suites":
         """The same, and questions and pairs that take a model's memory to choose."""
-        return replace(self, asked=(*self.asked, *asked), pairs=(*self.pairs, *pairs))
+        return replace(
+            self,
+            asked=(*self.asked, *asked),
+            pairs=(*self.pairs, *pairs),
+            usage=self.usage + usage,
+        )
 
 
 def build_suites(
