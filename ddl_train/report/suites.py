@@ -3,9 +3,6 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 
-from rich.console import Console
-from rich.table import Table
-
 from ddl_train.records import EvalReport, ItemResult, JsonObject
 
 DREAMT = "truth (dreamt)"
@@ -23,11 +20,6 @@ class SuiteScore:
     """Accuracy expected from guessing."""
     margin: float
     """Mean log-likelihood of right over wrong answers, nats per token."""
-
-    @property
-    def beyond_chance(self) -> float:
-        """0 at chance, 1 when all is right."""
-        return (self.accuracy - self.chance) / (1 - self.chance) if self.chance < 1 else 0.0
 
 
 def score_suites(report: EvalReport) -> dict[str, SuiteScore]:
@@ -97,30 +89,3 @@ def reports_object(reports: Sequence[EvalReport]) -> JsonObject:
             for item in report.items
         ],
     }
-
-
-def print_reports(reports: Sequence[EvalReport], console: Console) -> None:
-    """A row for each suite, a column for each adapter."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("percent right")
-    for report in reports:
-        table.add_column(report.adapter, justify="right")
-    for name in ("chance", "questions"):
-        table.add_column(name, justify="right")
-    scores = [score_suites(report) for report in reports]
-    for suite in dict.fromkeys(name for one in scores for name in one):
-        row = [one.get(suite) for one in scores]
-        known = next(score for score in row if score is not None)
-        table.add_row(
-            suite,
-            *["-" if score is None else f"{100 * score.accuracy:.1f}" for score in row],
-            f"{100 * known.chance:.1f}",
-            f"{known.n:,}",
-        )
-    losses = [mean_losses(report) for report in reports]
-    for name in dict.fromkeys(name for one in losses for name in one):
-        cells = ["-" if name not in one else f"{one[name]:.3f}" for one in losses]
-        table.add_row(f"token loss, {name}", *cells, "", "")
-    console.print(table)
-    for why in dict.fromkeys(why for report in reports for why in report.missing):
-        console.print(f"not measured: {why}")
