@@ -13,7 +13,7 @@ from typing import Any
 
 from ddl_train.config import load_config
 from ddl_train.cycle import run_cycles
-from ddl_train.report.progress import SilentProgress
+from ddl_train.records import SilentProgress
 from ddl_train.roles.prompts import load_pack
 from ddl_train.session import open_session
 from ddl_train.storage.run import Run

@@ -9,8 +9,7 @@ from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM, Qwen3Conf
 
 from ddl_train.config import parse_config
 from ddl_train.cycle import run_cycles
-from ddl_train.records import BASE
-from ddl_train.report.progress import SilentProgress
+from ddl_train.records import BASE, SilentProgress
 from ddl_train.roles.prompts import load_pack
 from ddl_train.session import open_session
 from ddl_train.storage.adapters import verify_adapter

@@ -16,8 +16,7 @@ from ddl_train.engines.transformers_engine import load_engine
 from ddl_train.examine import Judge, examine
 from ddl_train.probes.canaries import Canary, good_ideas, make_canaries
 from ddl_train.probes.examination import Examination
-from ddl_train.records import Critic, FloatArray, Insight, Proposal, Scores, Usage
-from ddl_train.report.progress import SilentProgress
+from ddl_train.records import Critic, FloatArray, Insight, Proposal, Scores, SilentProgress, Usage
 from ddl_train.roles.critic import LogitCritic
 from ddl_train.roles.prompts import load_pack
 from ddl_train.session import open_session

@@ -62,4 +62,5 @@ def run_dir(made_once: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def ddl(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> CommandLine:
+    monkeypatch.setenv("COLUMNS", "400")  # sentences are looked for whole
     return CommandLine(monkeypatch, capfd)

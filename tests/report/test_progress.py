@@ -4,7 +4,8 @@ import io
 
 from rich.console import Console
 
-from ddl_train.report.progress import BarProgress, PlainProgress, SilentProgress, make_progress
+from ddl_train.records import SilentProgress
+from ddl_train.report.progress import BarProgress, PlainProgress, make_progress
 
 
 class Clock:

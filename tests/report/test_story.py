@@ -76,8 +76,8 @@ def test_headlines_are_counted_from_the_run(run_dir: Path) -> None:
         ("2", "lineage depth"),
         ("230", "tokens for each insight"),
         ("1 of 2", "nights promoted"),
-        ("100 %", "its own ideas, asked in new words"),
-        ("50 %", "what it knew before"),
+        ("100 %", "right on its own ideas, in new words"),
+        ("50 %", "right on what it knew before"),
     ]
 
 

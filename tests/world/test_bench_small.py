@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from ddl_train.bench.world import run
-from ddl_train.report.progress import SilentProgress
+from ddl_train.records import SilentProgress
 from tests.worlds import ROOT, SEEDLING
 
 pytestmark = [
