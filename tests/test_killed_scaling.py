@@ -15,10 +15,7 @@ pytestmark = [
     pytest.mark.skipif(not SEEDLING.is_dir(), reason="needs checkpoints/seedling"),
 ]
 POINTS = [
-    ("ddl_train.scaling:scale_adapter>", 1),  # written, and not installed
     ("ddl_train.storage.run:install_adapter>", 1),  # in place, and not known
-    ("ddl_train.scaling:evaluate_adapter>", 1),  # measured, and not written down
-    ("ddl_train.storage.run:Run.save_report>", 1),  # written down, and not decided
     ("ddl_train.storage.history:record_promotion<", 1),  # decided, and not recorded
 ]
 ANYTHING = {"warn": 9, "block": 9}
