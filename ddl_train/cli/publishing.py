@@ -137,7 +137,7 @@ def _resume(run: "Run", hub: "Hub", repo_id: str | None) -> None:
 
     rows = read_outbox(run.database, is_unfinished=True, repo_id=repo_id)
     if not rows:
-        output().print(f"{run.dir}: nothing waits in the outbox")
+        output().print(f"{run.dir}: nothing waits in the outbox", soft_wrap=True)
     _deliver(run, hub, rows)
 
 
