@@ -189,7 +189,7 @@ def made(tmp_path: Path) -> Path:
         (["ask", "RUN", "why?", "--adapter", "nope"], "has no adapter 'nope'"),
         (["export", "RUN", "--out", "RUN"], "not an empty folder"),
         (["wake", "RUN"], "/nowhere/base"),
-        (["sleep", "RUN"], "/nowhere/base"),
+        (["sleep", "RUN"], "comes first"),
     ],
 )
 def test_a_command_that_cannot_be_done_leaves_the_run_as_it_was(
