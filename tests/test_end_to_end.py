@@ -89,7 +89,7 @@ def test_two_cycles_on_random_weights_dream_train_save_and_evaluate(
                 "max_length": 2048,
                 "batch_size": 8,
             },
-            "memory": {"sources": [str(notes)], "unit": "sentence"},
+            "memory": {"sources": [str(notes)], "unit": "sentence", "held_out_share": 0.0},
             "wake": {
                 "num_pairs": 16,
                 "batch_size": 8,

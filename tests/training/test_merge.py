@@ -44,7 +44,7 @@ def test_within_the_base_answers_as_the_adapter_and_afterwards_it_is_as_before(
     engine.unload_adapter("first")
     with engine.lend_base() as base, merged_into(base, first):
         merged = logits(engine, base)
-    assert (merged - wanted).abs().mean() < 0.1 * wanted.abs().mean()
+    assert torch.allclose(merged, wanted, atol=1e-4)  # of logits up to 6
     after = engine._base.state_dict()
     assert after.keys() == before.keys()
     assert all(torch.equal(after[name], before[name]) for name in before)
