@@ -26,7 +26,6 @@ from ddl_train.records import (
     Embedder,
     FloatArray,
     Insight,
-    Neighbour,
     StudyItem,
     Verdict,
 )
@@ -161,18 +160,6 @@ class Memory:
     def nearest(self, vectors: FloatArray, k: int) -> tuple[IdArray, FloatArray]:
         """Ids and cosines of the nearest concepts to the embedder's vectors, [n, min(k, all)]."""
         return self._space.nearest(vectors, k)
-
-    def nearest_cosine(self, texts: Sequence[str]) -> list[Neighbour | None]:
-        """The nearest concept to each text; None while memory is empty."""
-        if not texts:
-            return []
-        ids, cosines = self._space.nearest(self._space.embed(texts)[0], 1)
-        if ids.shape[1] == 0:
-            return [None] * len(texts)
-        return [
-            Neighbour(concept_id=int(row[0]), cosine=float(near[0]))
-            for row, near in zip(ids, cosines, strict=True)
-        ]
 
     # Pairs and verdicts.
 

@@ -100,7 +100,10 @@ def test_an_index_of_another_run_is_found(run_dir: Path, tmp_path: Path) -> None
             (run_dir / name).write_bytes((run.dir / name).read_bytes())
     assert "holds other rows" in fsck(run_dir, repair=True)[0]
     with Run.open(run_dir) as mended:
-        assert Memory(mended, HashEmbedder()).nearest_cosine(["fact 2 of the matter"])
+        near, _ = Memory(mended, HashEmbedder()).nearest(
+            HashEmbedder().embed(["fact 2 of the matter"])[0], 1
+        )
+        assert near.tolist() == [[3]]
 
 
 def test_a_run_in_use_is_left_alone(run_dir: Path) -> None:

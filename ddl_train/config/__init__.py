@@ -1,0 +1,40 @@
+"""What a run is told: one pydantic model per stage, read from YAML, unknown keys fatal.
+
+    model, memory, wake, sleep, evaluate, promote, distill    one file per section of a config
+    whole                                                     all of them: `Config`
+    parsing, explaining                                       YAML and overrides in, sentences out
+
+A stage receives its own part (`config.wake`), never the whole. Nothing here imports torch.
+"""
+
+from ddl_train.config.distill import DistillConfig
+from ddl_train.config.evaluate import EvaluateConfig
+from ddl_train.config.memory import MemoryConfig
+from ddl_train.config.model import ModelConfig
+from ddl_train.config.parsing import dump_yaml, json_schema, load_config, parse_config
+from ddl_train.config.promote import Bounds, PromoteConfig
+from ddl_train.config.sleep import SleepConfig
+from ddl_train.config.stage import StageConfig
+from ddl_train.config.wake import GuardConfig, SamplerConfig, WakeConfig
+from ddl_train.config.whole import Config, changed_keys, is_changeable
+
+__all__ = [
+    "Bounds",
+    "Config",
+    "DistillConfig",
+    "EvaluateConfig",
+    "GuardConfig",
+    "MemoryConfig",
+    "ModelConfig",
+    "PromoteConfig",
+    "SamplerConfig",
+    "SleepConfig",
+    "StageConfig",
+    "WakeConfig",
+    "changed_keys",
+    "dump_yaml",
+    "is_changeable",
+    "json_schema",
+    "load_config",
+    "parse_config",
+]

@@ -1,0 +1,77 @@
+"""Consolidation: study items, replay, LoRA."""
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from ddl_train.config.stage import Share, StageConfig
+
+
+class SleepConfig(StageConfig):
+    """Consolidation: study items, replay, LoRA."""
+
+    kinds: list[str] = Field(
+        default=["restate", "forward", "reverse", "implication", "application", "propose"],
+        min_length=1,
+    )
+    """Study templates of the pack, each asked once an insight. `propose` asks nothing: it is the
+    dream itself, both parents and the idea, and balances the rows answered NONE."""
+    min_answer_support: Share | None = 0.2
+    """A study item is used only when the base, given the insight, finds its answer at least this
+    probable (geometric mean a token)."""
+    max_insights: int = Field(400, gt=0)
+    """Cap on the insights of one night; tonight's first, then earlier ones by strength."""
+    replay_share: Share = 0.2
+    """Share of rows from insights of earlier nights, but for `from_base`, which trains on
+    every row of every kept insight: nothing else would bring earlier insights back."""
+    general_share: Share = 0.1
+    """Share of all rows of the night from `general` files; without files it is left out and said
+    so."""
+    no_link_share: Share = 0.1
+    """Share of all rows of the night in which a rejected pair is answered NONE."""
+    general: list[str] = Field(default_factory=list)
+    """JSONL files of `prompt` and `completion`, or text files."""
+    objective: Literal["sft"] = "sft"
+    method: Literal["from_base", "continue", "merge"] = "from_base"
+    """`from_base` trains one adapter from the frozen base on all kept insights; `continue` goes
+    on from the current adapter; `merge` trains a new one on the base with the current one in it,
+    so that ranks add up."""
+    r: int = Field(16, gt=0)
+    lora_alpha: int = Field(32, gt=0)
+    lora_dropout: float = Field(0.0, ge=0, lt=1)
+    target_modules: str | list[str] = "all-linear"
+    learning_rate: float = Field(2e-4, gt=0)
+    lr_scheduler_type: Literal["linear", "cosine"] = "cosine"
+    warmup_steps: int = Field(5, ge=0)
+    """Steps over which the learning rate rises; at most a tenth of the night's, so that a night of
+    fewer than 10 steps has none and still learns."""
+    num_train_epochs: float = Field(2.0, gt=0)
+    """Passes over the study rows; each draws on through general text and decoys."""
+    per_device_train_batch_size: int = Field(8, gt=0)
+    """Rows a forward pass holds; with `packing` it holds one pack of `max_length` tokens."""
+    gradient_accumulation_steps: int = Field(1, gt=0)
+    weight_decay: float = Field(0.0, ge=0)
+    max_grad_norm: float = Field(1.0, gt=0)
+    max_length: int = Field(512, gt=0)
+    """Rows longer than this many tokens are left out and counted, never cut."""
+    padding_free: bool = False
+    """The rows of a batch in one sequence, apart from each other: the same loss and the same
+    batches without padding, for short rows twice as fast. Attention grows with the whole batch."""
+    packing: bool = False
+    """As many rows as fit `max_length` in one sequence, chosen by length: fewest tokens, but rows
+    alike in length are alike in kind, which taught the seedling less."""
+    gradient_checkpointing: bool = False
+    save_steps: int = Field(100, gt=0)
+    """What a crash repeats at most, in optimizer steps."""
+    report_to: list[str] = Field(default_factory=list)
+    """Trainer integrations: tensorboard, trackio, wandb."""
+
+    @model_validator(mode="after")
+    def _room_for_new_rows(self) -> "SleepConfig":
+        shares = self.replay_share + self.general_share + self.no_link_share
+        if shares >= 1:
+            raise ValueError(
+                f"replay_share, general_share and no_link_share add up to {shares:g} and leave "
+                "nothing for new insights; expected less than 1"
+            )
+        return self

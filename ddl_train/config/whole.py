@@ -1,0 +1,81 @@
+"""A whole run, and what of it may differ when the run is taken up again."""
+
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field
+
+from ddl_train.config.distill import DistillConfig
+from ddl_train.config.evaluate import EvaluateConfig
+from ddl_train.config.memory import MemoryConfig
+from ddl_train.config.model import ModelConfig
+from ddl_train.config.promote import PromoteConfig
+from ddl_train.config.sleep import SleepConfig
+from ddl_train.config.stage import StageConfig
+from ddl_train.config.wake import WakeConfig
+
+
+class Config(StageConfig):
+    """A whole run."""
+
+    name: str
+    """Of the run: its folder under `checkpoints/`. Defaults to the stem of the config file."""
+    checkpoints_dir: str = "checkpoints"
+    seed: int = 0
+    num_cycles: int = Field(3, gt=0)
+    price_per_million_tokens: float | None = Field(None, ge=0)
+    """For the tax in money. None leaves money out."""
+    model: ModelConfig
+    memory: MemoryConfig
+    wake: WakeConfig = WakeConfig()
+    sleep: SleepConfig = SleepConfig()
+    evaluate: EvaluateConfig = EvaluateConfig()
+    promote: PromoteConfig = PromoteConfig()
+    distill: DistillConfig = DistillConfig()
+
+    @property
+    def run_dir(self) -> Path:
+        return Path(self.checkpoints_dir) / self.name
+
+
+CHANGEABLE = (
+    "num_cycles",
+    "price_per_million_tokens",
+    "memory.sources",
+    "memory.license",
+    "model.license",
+    "wake",
+    "sleep",
+    "evaluate",
+    "promote",
+    "distill",
+    "model.batch_size",
+    "model.device",
+    "model.max_length",
+)
+"""Keys (or their beginnings) that may differ when a run is resumed; all else makes it another
+run."""
+
+
+def changed_keys(old: Config, new: Config) -> list[tuple[str, Any, Any]]:
+    """Dotted keys whose values differ, each with the old and the new value."""
+    before, after = _flatten(old.model_dump()), _flatten(new.model_dump())
+    keys = sorted(before.keys() | after.keys())
+    return [
+        (key, before.get(key), after.get(key)) for key in keys if before.get(key) != after.get(key)
+    ]
+
+
+def is_changeable(key: str) -> bool:
+    """True when a resumed run may have another value under this dotted key."""
+    return any(key == name or key.startswith(name + ".") for name in CHANGEABLE)
+
+
+def _flatten(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in values.items():
+        if isinstance(value, dict) and key != "chat_template_kwargs":
+            flat |= _flatten(value, f"{prefix}{key}.")
+        else:
+            flat[prefix + key] = value
+    return flat
