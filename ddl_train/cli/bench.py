@@ -23,7 +23,7 @@ def loop(
         "configs/quickstart.yaml"
     ),
     overrides: Annotated[list[str] | None, typer.Argument(metavar="SECTION.KEY=VALUE")] = None,
-    pairs: Annotated[int, typer.Option(min=2, help="Raced over in each round.")] = 240,
+    pairs: Annotated[int, typer.Option(min=2, help="Raced over in each round.")] = 320,
     rounds: Annotated[int, typer.Option(min=1, help="Of each race; the median counts.")] = 5,
     json: JsonOption = False,
     quiet: QuietOption = False,
@@ -45,7 +45,7 @@ def loop(
         for name in ("figure", "value", "goal", "", "detail"):
             table.add_column(name, justify="right" if name == "value" else "left")
         for figure in figures:
-            verdict = "met" if figure.is_met else "missed"
+            verdict = "" if not figure.goal else "met" if figure.is_met else "missed"
             table.add_row(figure.name, f"{figure.value:.3g}", figure.goal, verdict, figure.detail)
         output().print(table)
     if not all(figure.is_met for figure in figures):
