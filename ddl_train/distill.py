@@ -14,9 +14,10 @@ import hashlib
 import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 
-from ddl_train.engines.speed import tokens_per_second
-from ddl_train.engines.transformers_engine import TransformersEngine, load_engine
+from ddl_train.config import DistillConfig, PromoteConfig
+from ddl_train.engines.transformers_engine import load_engine
 from ddl_train.errors import ModelError, RunError
 from ddl_train.gate.distilled import decide_student
 from ddl_train.measure import cycle_suites, evaluate_adapter
@@ -25,20 +26,23 @@ from ddl_train.records import (
     BASE,
     AdapterVersion,
     EvalReport,
+    JsonObject,
     Progress,
     Promotion,
-    Sampling,
     TrainingRow,
 )
 from ddl_train.roles.generator import ModelGenerator
 from ddl_train.session import Session
 from ddl_train.storage.students import record_distillation
 from ddl_train.training.distill_cross import can_cross
+from ddl_train.training.distill_lesson import Lesson, Teacher
 from ddl_train.training.distill_onpolicy import same_tokens
 from ddl_train.training.distill_prompts import draw_prompts
-from ddl_train.training.distill_rank import WEIGHTS, choose_rank, count_parameters
-from ddl_train.training.distill_student import Teacher, make_student
+from ddl_train.training.distill_rank import choose_rank
+from ddl_train.training.distill_student import make_student
+from ddl_train.training.distill_weights import Weighed, weigh
 from ddl_train.training.general import read_general
+from ddl_train.training.running import TrainedAdapter
 
 NUM_TIMED = 64
 """Prompts that tokens a second are measured with."""
@@ -60,18 +64,6 @@ class Wanted:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Model:
-    """What somebody loads: a base with an adapter."""
-
-    base_parameters: int
-    adapter_parameters: int
-    adapter_bytes: int
-    """Of `adapter_model.safetensors`."""
-    tokens_per_second: float
-    """Written greedily, in batches of `model.batch_size`."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class Distilled:
     """One attempt, measured and decided."""
 
@@ -82,7 +74,7 @@ class Distilled:
     reports: tuple[EvalReport, ...]
     """Base, teacher, student; of a smaller base: teacher's base, teacher, student's base, student.
     """
-    bought: tuple[Model, Model]
+    bought: tuple[Weighed, Weighed]
     """Teacher and student."""
     notes: tuple[str, ...]
 
@@ -112,21 +104,10 @@ def distill(session: Session, wanted: Wanted, *, progress: Progress) -> Distille
     other = _other_session(session, wanted)
     rows, concept_ids = _draw(session, teacher.version)
     out_dir = run.dir / "distill" / _name(rank, wanted)
-    session.use(teacher.version)
+    lesson = _lesson(session, other, teacher, rows, rank, out_dir)
     with progress.stage(f"distil {wanted.method}", None) as bar:
-        made, notes = make_student(
-            other.engine,
-            Teacher(engine=session.engine, version=teacher.version, dir=teacher.path),
-            rows,
-            config.distill,
-            config.sleep,
-            rank=rank,
-            is_offline=wanted.is_offline,
-            out_dir=out_dir,
-            seed=session.seed("distill", rank),
-            progress=bar.advance,
-            should_stop=session.should_stop,
-        )
+        lesson = replace(lesson, progress=bar.advance)
+        made, notes = make_student(lesson, rank=rank, is_offline=wanted.is_offline)
     if made.dir is None:
         raise RunError(f"{run.dir}: no student came of it: {made.failed_because}")
     adapter = run.add_adapter(  # STATE
@@ -142,27 +123,10 @@ def distill(session: Session, wanted: Wanted, *, progress: Progress) -> Distille
     )
     shutil.rmtree(out_dir, ignore_errors=True)
     reports = _measure(session, other, teacher.version, adapter.version, rows, progress)
-    report, base = reports[-1], reports[0 if wanted.base is None else 2]
-    decision = decide_student(
-        report,
-        reports[1],
-        base,
-        None if wanted.base is None else reports[0],
-        config.promote,
-        config.distill,
-    )
+    decision = _decide(reports, config.promote, config.distill)
     bought = _weigh(session, other, teacher, adapter)
-    facts = {
-        "rank": rank,
-        "base": other.engine.name,
-        "method": wanted.method if config.distill.num_prompts else "svd",
-        "rows": len(rows),
-        "usage": asdict(made.usage),
-        "metrics": dict(made.metrics),
-        "bought": {"teacher": asdict(bought[0]), "student": asdict(bought[1])},
-        "notes": list(notes),
-    }
-    run.save_report(report)  # STATE
+    facts = _facts(wanted, rank, other, made, bought, notes)
+    run.save_report(reports[-1])  # STATE
     record_distillation(run.database, decision, teacher=teacher.version, facts=facts)  # STATE
     return Distilled(
         adapter=adapter,
@@ -172,6 +136,59 @@ def distill(session: Session, wanted: Wanted, *, progress: Progress) -> Distille
         bought=bought,
         notes=notes,
     )
+
+
+def _lesson(
+    session: Session,
+    other: Session,
+    teacher: AdapterVersion,
+    rows: Sequence[TrainingRow],
+    rank: int,
+    out_dir: Path,
+) -> Lesson:
+    """The teacher on its engine, and all that its student is told."""
+    session.use(teacher.version)
+    return Lesson(
+        student=other.engine,
+        teacher=Teacher(engine=session.engine, version=teacher.version, dir=teacher.path),
+        rows=rows,
+        config=session.config.distill,
+        sleep=session.config.sleep,
+        out_dir=out_dir,
+        seed=session.seed("distill", rank),
+        should_stop=session.should_stop,
+    )
+
+
+def _decide(
+    reports: Sequence[EvalReport], promote: PromoteConfig, distill: DistillConfig
+) -> Promotion:
+    """What the gate says of reports in the order of `Distilled.reports`."""
+    base, teacher, *own_base, student = reports
+    if own_base:
+        return decide_student(student, teacher, own_base[0], base, promote, distill)
+    return decide_student(student, teacher, base, None, promote, distill)
+
+
+def _facts(
+    wanted: Wanted,
+    rank: int,
+    other: Session,
+    made: TrainedAdapter,
+    bought: tuple[Weighed, Weighed],
+    notes: Sequence[str],
+) -> JsonObject:
+    """How a student was made, what that cost, and what it buys."""
+    return {
+        "rank": rank,
+        "base": other.engine.name,
+        "method": wanted.method if other.config.distill.num_prompts else "svd",
+        "rows": int(made.metrics.get("num_rows", 0)),
+        "usage": asdict(made.usage),
+        "metrics": dict(made.metrics),
+        "bought": {"teacher": asdict(bought[0]), "student": asdict(bought[1])},
+        "notes": list(notes),
+    }
 
 
 def _other_session(session: Session, wanted: Wanted) -> Session:
@@ -260,32 +277,16 @@ def _suites(session: Session, teacher: str, rows: Sequence[TrainingRow]) -> Suit
 
 def _weigh(
     session: Session, other: Session, teacher: AdapterVersion, student: AdapterVersion
-) -> tuple[Model, Model]:
-    """Sizes and speed of teacher and student."""
+) -> tuple[Weighed, Weighed]:
+    """Sizes and speed of teacher and student, on the same questions."""
     items = session.memory.study_items(family="study")[:NUM_TIMED]
-    prompts = [session.pack.render("answer", question=one.question, context=[]) for one in items]
     whose = ((session, teacher), (other, student))
-    speeds = tokens_per_second(
-        [(one.engine, one.use(adapter.version)) for one, adapter in whose],
-        prompts,
-        Sampling(max_new_tokens=session.config.distill.max_new_tokens),
+    first, second = weigh(
+        [(one.engine, one.use(adapter.version), adapter.path) for one, adapter in whose],
+        [session.pack.render("answer", question=one.question, context=[]) for one in items],
+        max_new_tokens=session.config.distill.max_new_tokens,
     )
-    models = [
-        Model(
-            base_parameters=_base_parameters(one.engine),
-            adapter_parameters=count_parameters(adapter.path),
-            adapter_bytes=(adapter.path / WEIGHTS).stat().st_size,
-            tokens_per_second=speed,
-        )
-        for (one, adapter), speed in zip(whose, speeds, strict=True)
-    ]
-    return models[0], models[1]
-
-
-def _base_parameters(engine: TransformersEngine) -> int:
-    """Without the adapters that lie on it."""
-    with engine.lend_base() as base:
-        return int(base.num_parameters())
+    return first, second
 
 
 def _name(rank: int, wanted: Wanted) -> str:

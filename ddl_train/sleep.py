@@ -6,22 +6,44 @@ Two steps, so that what a model wrote can be stored before hours of training beg
             train on, and probe items, in other wordings, to ask about later and never to train on
     sleep   rows are mixed from what is stored, and one adapter is trained
 
-Both can be called again after a crash: an insight with items is not asked again, and a night goes
+Both can be called again after a crash: an insight with items is not asked again, nor is a question
+that brought none, and a night goes
 on from its newest checkpoint. Nothing is stored here; the caller keeps what comes back.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from ddl_train.config import SleepConfig
 from ddl_train.engines.transformers_engine import TransformersEngine
+from ddl_train.memory.study import Asked
 from ddl_train.records import Concept, Engine, Insight, StudyItem, TrainingRow, Usage
 from ddl_train.roles.prompts import PromptPack
 from ddl_train.roles.student import write_items
-from ddl_train.training.lora import TrainedAdapter, train_lora
+from ddl_train.training.lora import train_lora
 from ddl_train.training.rows import PROPOSE, build_night, keep_insights
+from ddl_train.training.running import TrainedAdapter
+
+Family = Literal["study", "probe"]
+FAMILIES: tuple[Family, ...] = get_args(Family)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Material:
+    """What the rows of a night are made of."""
+
+    tonight: Sequence[Insight]
+    """Insights that the current adapter has not been trained on."""
+    earlier: Sequence[Insight]
+    """Insights that it has."""
+    items: Sequence[StudyItem]
+    """Study items of both."""
+    rejected: Sequence[tuple[Concept, Concept]]
+    """Pairs answered NONE or refused, for `no_link_share`."""
+    general: Sequence[TrainingRow]
+    """Rows of `training.general.read_general(config.general)`."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -32,6 +54,8 @@ class Night:
     """What was trained on: all epochs, one after another."""
     insight_ids: tuple[int, ...]
     """Insights that have at least one row."""
+    concept_ids: tuple[int, ...]
+    """Concepts that `no_link` rows quote."""
     adapter_dir: Path | None
     """The candidate, to be installed; None when there was nothing to train or training failed."""
     failed_because: str | None
@@ -49,6 +73,7 @@ def study(
     earlier: Sequence[Insight],
     stored: Sequence[StudyItem],
     config: SleepConfig,
+    asked: Collection[Asked] = (),
     progress: Callable[..., None] | None = None,
 ) -> tuple[list[StudyItem], Usage]:
     """Write the items that tonight's night and its evaluation still lack.
@@ -60,47 +85,69 @@ def study(
         earlier: insights that it has.
         stored: items of both families that exist already.
         config: kinds and cap.
+        asked: questions that were put before, whatever came of them.
         progress: told "n more insights done" and the `total`, once for each family.
 
     Returns:
-        New items only, to be stored, and what they cost.
+        New items only, to be stored with `questions_due`, and what they cost.
     """
-    new, old = keep_insights(tonight, earlier, config.max_insights)
-    kinds = [kind for kind in config.kinds if kind != PROPOSE]
-    wanted: list[tuple[Literal["study", "probe"], list[str]]] = [
-        ("study", kinds),
-        ("probe", list(pack.kinds("probe"))),
-    ]
+    num_kept = sum(map(len, keep_insights(tonight, earlier, config.max_insights)))
+    insights = {one.insight_id: one for one in [*tonight, *earlier]}
+    due = questions_due(pack, tonight, earlier, stored, asked, config)
     items: list[StudyItem] = []
     usage = Usage()
-    for family, asked_kinds in wanted:
-        have = {item.insight_id for item in stored if item.family == family}
-        lacking = [insight for insight in [*new, *old] if insight.insight_id not in have]
-        if lacking and asked_kinds:
+    for family in FAMILIES:
+        kinds_of: dict[int, list[str]] = {}
+        for insight_id, _, kind in [one for one in due if one[1] == family]:
+            kinds_of.setdefault(insight_id, []).append(kind)
+        for kinds in dict.fromkeys(map(tuple, kinds_of.values())):
+            lacking = [insights[one] for one, some in kinds_of.items() if tuple(some) == kinds]
+            support = config.min_answer_support
             written, cost = write_items(
-                engine,
-                pack,
-                lacking,
-                asked_kinds,
-                family,
-                min_answer_support=config.min_answer_support,
+                engine, pack, lacking, kinds, family, min_answer_support=support
             )
             items += written
             usage += cost
         if progress:
-            progress(len(new) + len(old), total=len(wanted) * (len(new) + len(old)))
+            progress(num_kept, total=len(FAMILIES) * num_kept)
     return items, usage
+
+
+def questions_due(
+    pack: PromptPack,
+    tonight: Sequence[Insight],
+    earlier: Sequence[Insight],
+    stored: Sequence[StudyItem],
+    asked: Collection[Asked],
+    config: SleepConfig,
+) -> list[Asked]:
+    """Insight, family and kind of each question that `study` puts, for the caller to remember.
+
+    An insight with no item of a family is asked for them, and each kind only once: the base writes
+    greedily, so what it could not say it cannot say the next night either.
+    """
+    new, old = keep_insights(tonight, earlier, config.max_insights)
+    kinds: dict[Family, list[str]] = {
+        "study": [kind for kind in config.kinds if kind != PROPOSE],
+        "probe": list(pack.kinds("probe")),
+    }
+    have = {(item.insight_id, item.family) for item in stored}
+    known = set(asked)
+    return [
+        (insight.insight_id, family, kind)
+        for family in FAMILIES
+        for insight in [*new, *old]
+        if (insight.insight_id, family) not in have
+        for kind in kinds[family]
+        if (insight.insight_id, family, kind) not in known
+    ]
 
 
 def sleep(
     engine: TransformersEngine,
     pack: PromptPack,
+    material: Material,
     *,
-    tonight: Sequence[Insight],
-    earlier: Sequence[Insight],
-    items: Sequence[StudyItem],
-    rejected: Sequence[tuple[Concept, Concept]],
-    general: Sequence[TrainingRow],
     config: SleepConfig,
     seed: int,
     night_dir: Path,
@@ -114,11 +161,7 @@ def sleep(
     Args:
         engine: lends its base to the trainer.
         pack: the run's prompt pack.
-        tonight: insights that the current adapter has not been trained on.
-        earlier: insights that it has.
-        items: study items of both, stored and new.
-        rejected: pairs answered NONE or refused, for `no_link_share`.
-        general: rows of `training.general.read_general(config.general)`.
+        material: what the rows are made of.
         config: shares, method, LoRA.
         seed: of this night.
         night_dir: folder of this night and of no other; kept until the adapter is installed.
@@ -131,19 +174,7 @@ def sleep(
     Raises:
         Interrupted: `should_stop` said so, and a checkpoint is saved.
     """
-    rows = build_night(
-        tonight,
-        earlier,
-        items,
-        general=general,
-        rejected=rejected,
-        prompts=pack,
-        config=config,
-        seed=seed,
-        again=again,
-    )
-    taught = {row.insight_id for row in rows if row.insight_id is not None}
-    notes = _left_out(tonight, earlier, taught, general, rejected, config)
+    rows = _mix(pack, material, config, seed, again)
     if rows:
         trained = train_lora(
             engine,
@@ -158,11 +189,52 @@ def sleep(
     else:
         reason = "no insight has a usable study item, so there is nothing to train on"
         trained = TrainedAdapter(dir=None, failed_because=reason, usage=Usage(), metrics={})
+    return _night(pack, material, rows, trained, config)
+
+
+def _mix(
+    pack: PromptPack,
+    material: Material,
+    config: SleepConfig,
+    seed: int,
+    again: Collection[int],
+) -> list[TrainingRow]:
+    return build_night(
+        material.tonight,
+        material.earlier,
+        material.items,
+        general=material.general,
+        rejected=material.rejected,
+        prompts=pack,
+        config=config,
+        seed=seed,
+        again=again,
+    )
+
+
+def _night(
+    pack: PromptPack,
+    material: Material,
+    rows: Sequence[TrainingRow],
+    trained: TrainedAdapter,
+    config: SleepConfig,
+) -> Night:
+    """What a training has brought, with all that it saw and all that it did not."""
+    taught = {row.insight_id for row in rows if row.insight_id is not None}
+    quoted = {row.prompt for row in rows if row.origin == "no_link"}
+    shown = {
+        concept.concept_id
+        for a, b in material.rejected
+        if pack.render("propose", a=a.text, b=b.text) in quoted
+        for concept in (a, b)
+    }
+    notes = _left_out(material, taught, config)
     if num_too_long := int(trained.metrics.get("num_too_long", 0)):
         notes.append(f"{num_too_long} rows are longer than max_length {config.max_length} tokens")
     return Night(
         rows=tuple(rows),
         insight_ids=tuple(sorted(taught)),
+        concept_ids=tuple(sorted(shown)),
         adapter_dir=trained.dir,
         failed_because=trained.failed_because,
         usage=trained.usage,
@@ -171,24 +243,17 @@ def sleep(
     )
 
 
-def _left_out(
-    tonight: Sequence[Insight],
-    earlier: Sequence[Insight],
-    taught: set[int],
-    general: Sequence[TrainingRow],
-    rejected: Sequence[tuple[Concept, Concept]],
-    config: SleepConfig,
-) -> list[str]:
+def _left_out(material: Material, taught: set[int], config: SleepConfig) -> list[str]:
     notes = []
-    new, old = keep_insights(tonight, earlier, config.max_insights)
+    new, old = keep_insights(material.tonight, material.earlier, config.max_insights)
     kept = {insight.insight_id for insight in [*new, *old]}
-    everyone = {insight.insight_id for insight in [*tonight, *earlier]}
+    everyone = {insight.insight_id for insight in [*material.tonight, *material.earlier]}
     if over := len(everyone) - len(kept):
         notes.append(f"{over} insights exceed max_insights {config.max_insights}")
     if silent := len({insight.insight_id for insight in new} - taught):
         notes.append(f"{silent} of tonight's insights have no usable study item")
-    if config.general_share and not general:
+    if config.general_share and not material.general:
         notes.append(f"general_share {config.general_share:g} is unused: sleep.general is empty")
-    if config.no_link_share and not rejected:
+    if config.no_link_share and not material.rejected:
         notes.append(f"no_link_share {config.no_link_share:g} is unused: no pair was rejected")
     return notes

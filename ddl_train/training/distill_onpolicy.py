@@ -10,13 +10,9 @@ same weights. Both bases are lent by their engines and go back as they were.
 """
 
 import copy
-import hashlib
-import json
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 from datasets import Dataset
@@ -24,24 +20,18 @@ from peft import PeftModel
 from transformers import PrinterCallback, set_seed
 from trl import DistillationConfig, DistillationTrainer  # type: ignore[attr-defined]  # lazy
 
-from ddl_train.config import DistillConfig, SleepConfig
 from ddl_train.engines.transformers_engine import TransformersEngine
-from ddl_train.errors import Interrupted
-from ddl_train.records import TrainingRow, Usage
-from ddl_train.training.checkpoints import (
-    TRAINER,
-    close_night,
-    drop_checkpoints,
-    newest_complete,
-    open_night,
-)
+from ddl_train.records import JsonObject, Usage
+from ddl_train.training.checkpoints import TRAINER
 from ddl_train.training.distill_cross import make_cross_trainer
+from ddl_train.training.distill_lesson import Lesson
 from ddl_train.training.distill_prompts import encode_prompts
-from ddl_train.training.lora import (
+from ddl_train.training.running import (
     TrainedAdapter,
-    full_disk_is_said,
-    not_finite,
-    save_adapter,
+    done_before,
+    run_trainer,
+    settle,
+    weights_sha256,
 )
 from ddl_train.training.trainer import lora_config, quiet_libraries
 from ddl_train.training.watcher import Watcher
@@ -52,113 +42,72 @@ NOT_OF_THE_TRAINING = {"min_kept", "min_kept_smaller", "min_items", "max_items",
 """Config keys that do not change what is trained."""
 
 
-def train_on_policy(
-    student: TransformersEngine,
-    teacher: TransformersEngine,
-    teacher_dir: Path,
-    rows: Sequence[TrainingRow],
-    config: DistillConfig,
-    sleep: SleepConfig,
-    *,
-    out_dir: Path,
-    seed: int,
-    start_from: Path | None = None,
-    progress: Callable[..., None] | None = None,
-    should_stop: Callable[[], bool] | None = None,
-) -> TrainedAdapter:
-    """Train a student on its own answers to `rows`, or go on where a killed call was.
+def train_on_policy(lesson: Lesson) -> TrainedAdapter:
+    """Train a student on its own answers, or go on where a killed call was.
 
-    On a CPU the same arguments give the same bytes, interrupted or not.
-
-    Args:
-        student: lends its base; its chat format encodes the prompts.
-        teacher: engine of the teacher; may be `student` itself.
-        teacher_dir: adapter folder of the teacher.
-        rows: prompts of `draw_prompts`, at least one.
-        config: how it is trained.
-        sleep: LoRA of a new student, and what the config of distilling leaves to it.
-        out_dir: folder of this student and of no other; the result is in `out_dir/adapter`.
-        seed: of initialisation and of what the student writes.
-        start_from: adapter folder to begin with; None makes a new LoRA of `sleep`.
-        progress: told "n more optimizer steps done" and the `total`.
-        should_stop: asked after every step; True saves a checkpoint and stops.
+    On a CPU the same lesson gives the same bytes, interrupted or not.
 
     Raises:
         Interrupted: `should_stop` said so; the same call goes on from there.
         ResourceError: the disk is full.
         ValueError: there are no rows.
     """
-    if not rows:
+    if not lesson.rows:
         raise ValueError("distilling needs at least one prompt")
     started = time.monotonic()
     ids, num_too_long = encode_prompts(
-        rows,
-        student.chat,
-        max_length=sleep.max_length,
-        batch_size=config.per_device_train_batch_size,
+        lesson.rows,
+        lesson.student.chat,
+        max_length=lesson.sleep.max_length,
+        batch_size=lesson.config.per_device_train_batch_size,
     )
     counts = {"num_rows": float(len(ids)), "num_too_long": float(num_too_long)}
     if not ids:
-        reason = f"all {len(rows)} prompts are longer than sleep.max_length {sleep.max_length}"
+        most = lesson.sleep.max_length
+        reason = f"all {len(lesson.rows)} prompts are longer than sleep.max_length {most}"
         return TrainedAdapter(dir=None, failed_because=reason, usage=Usage(), metrics=counts)
-    facts = {
-        "prompts": ids,
-        "config": config.model_dump(mode="json", exclude=NOT_OF_THE_TRAINING),
-        "sleep": sleep.model_dump(mode="json", exclude={"save_steps", "report_to"}),
-        "bases": [student.base_sha256, teacher.base_sha256],
-        "adapters": [_sha256(teacher_dir), _sha256(start_from)],
-        "seed": seed,
-    }
-    fingerprint = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
-    if done := open_night(out_dir, fingerprint):
-        return TrainedAdapter(
-            dir=out_dir / "adapter",
-            failed_because=None,
-            usage=Usage(**done["usage"]),
-            metrics=done["metrics"],
-        )
-    watcher = Watcher(progress, should_stop)
-    adapter_tmp = out_dir / "adapter.tmp"
-    with quiet_libraries(), _lent(student, teacher) as (base, teacher_base):
+    if done := done_before(lesson.out_dir, _facts(lesson, ids)):
+        return done
+    watcher = Watcher(lesson.progress, lesson.should_stop)
+    teacher = lesson.teacher
+    with quiet_libraries(), _lent(lesson.student, teacher.engine) as (base, teacher_base):
         # a second tree over the same weights, made before PEFT puts the student's layers in
-        judge = PeftModel.from_pretrained(shared_view(teacher_base), str(teacher_dir))
-        trainer = _make_trainer(
-            base,
-            student,
-            teacher,
-            judge.requires_grad_(False),
-            ids,
-            config,
-            sleep,
-            out_dir,
-            seed,
-            start_from,
+        judge = PeftModel.from_pretrained(shared_view(teacher_base), str(teacher.dir))
+        trainer = _make_trainer(base, judge.requires_grad_(False), ids, lesson)
+        saved = run_trainer(
+            trainer,
+            watcher,
+            lesson.out_dir,
+            base=lesson.student.name,
+            revision=lesson.student.revision,
         )
-        trainer.add_callback(watcher)
-        resumed = newest_complete(out_dir)
-        with full_disk_is_said(out_dir):
-            trainer.train(resume_from_checkpoint=str(resumed) if resumed else None)
-            if watcher.failed_because is None and not watcher.was_stopped:
-                save_adapter(trainer.model, student, adapter_tmp)
         num_tokens = int(trainer.state.num_input_tokens_seen)
         trainer.accelerator.free_memory()
-    if watcher.was_stopped:
-        raise Interrupted("distilling stopped after saving a checkpoint")
-    metrics = counts | watcher.metrics
-    num_read = sum(map(len, ids))
-    usage = Usage(
+    usage = _usage(lesson, num_tokens, sum(map(len, ids)), time.monotonic() - started)
+    return settle(lesson.out_dir, saved, watcher, counts, usage)
+
+
+def _facts(lesson: Lesson, ids: Sequence[Sequence[int]]) -> JsonObject:
+    """Names this training: what is asked, how, of whom."""
+    return {
+        "prompts": ids,
+        "config": lesson.config.model_dump(mode="json", exclude=NOT_OF_THE_TRAINING),
+        "sleep": lesson.sleep.model_dump(mode="json", exclude={"save_steps", "report_to"}),
+        "bases": [lesson.student.base_sha256, lesson.teacher.engine.base_sha256],
+        "adapters": [weights_sha256(lesson.teacher.dir), weights_sha256(lesson.start_from)],
+        "seed": lesson.seed,
+    }
+
+
+def _usage(lesson: Lesson, num_tokens: int, num_read: int, seconds: float) -> Usage:
+    """Tokens are written, read again and learnt from by the student, and read by the teacher."""
+    each = 6.0 * lesson.student.num_parameters + 2.0 * lesson.teacher.engine.num_parameters
+    return Usage(
         num_prompt_tokens=num_read,
         num_completion_tokens=max(0, num_tokens - num_read),
-        seconds=time.monotonic() - started,
-        # written, read again and learnt from by the student; read by the teacher
-        flops=num_tokens * (6.0 * student.num_parameters + 2.0 * teacher.num_parameters),
+        seconds=seconds,
+        flops=num_tokens * each,
     )
-    failed_because = watcher.failed_because or not_finite(adapter_tmp)
-    if failed_because:
-        drop_checkpoints(out_dir)
-        return TrainedAdapter(dir=None, failed_because=failed_because, usage=usage, metrics=metrics)
-    adapter_dir = close_night(out_dir, adapter_tmp, {"usage": asdict(usage), "metrics": metrics})
-    return TrainedAdapter(dir=adapter_dir, failed_because=None, usage=usage, metrics=metrics)
 
 
 def shared_view(model: Any) -> Any:
@@ -175,25 +124,14 @@ class _IdsTrainer(DistillationTrainer):
         return prompts, None, {}
 
 
-def _make_trainer(
-    base: Any,
-    student: TransformersEngine,
-    teacher: TransformersEngine,
-    judge: Any,
-    ids: Sequence[Sequence[int]],
-    config: DistillConfig,
-    sleep: SleepConfig,
-    out_dir: Path,
-    seed: int,
-    start_from: Path | None,
-) -> Any:
-    set_seed(seed)
-    if start_from is None:
-        model, peft_config = base, lora_config(sleep)
+def _make_trainer(base: Any, judge: Any, ids: Sequence[Sequence[int]], lesson: Lesson) -> Any:
+    set_seed(lesson.seed)
+    if lesson.start_from is None:
+        model, peft_config = base, lora_config(lesson.sleep)
     else:
-        model = PeftModel.from_pretrained(base, str(start_from), is_trainable=True)
+        model = PeftModel.from_pretrained(base, str(lesson.start_from), is_trainable=True)
         peft_config = None
-    settings = _settings(base, config, sleep, out_dir, seed)
+    settings, student, teacher = _settings(base, lesson), lesson.student, lesson.teacher.engine
     if same_tokens(student, teacher):
         arguments = DistillationConfig(**settings, shuffle_dataset=False)
         if arguments.n_gpu > 1:
@@ -222,20 +160,19 @@ def same_tokens(one: TransformersEngine, other: TransformersEngine) -> bool:
     )
 
 
-def _settings(
-    base: Any, config: DistillConfig, sleep: SleepConfig, out_dir: Path, seed: int
-) -> dict[str, Any]:
+def _settings(base: Any, lesson: Lesson) -> dict[str, Any]:
     """What both of TRL's trainers are told."""
+    config, sleep = lesson.config, lesson.sleep
     on_cpu = base.device.type == "cpu"
     return {
-        "output_dir": str(out_dir / TRAINER),
-        "run_name": out_dir.name,
-        "seed": seed,
+        "output_dir": str(lesson.out_dir / TRAINER),
+        "run_name": lesson.out_dir.name,
+        "seed": lesson.seed,
         "use_cpu": on_cpu,
         "bf16": str(base.dtype) == "torch.bfloat16",
         "dataloader_pin_memory": not on_cpu,
         "per_device_train_batch_size": config.per_device_train_batch_size,
-        "learning_rate": config.learning_rate or SHARE_OF_RATE * sleep.learning_rate,
+        "learning_rate": lesson.learning_rate(SHARE_OF_RATE),
         "lr_scheduler_type": sleep.lr_scheduler_type,
         "warmup_steps": config.warmup_steps,
         "weight_decay": sleep.weight_decay,
@@ -273,9 +210,3 @@ def _lent(student: TransformersEngine, teacher: TransformersEngine) -> Iterator[
                     yield base, teacher_base
         finally:
             text_config.pad_token_id = pad_token_id
-
-
-def _sha256(adapter_dir: Path | None) -> str | None:
-    if adapter_dir is None:
-        return None
-    return hashlib.sha256((adapter_dir / "adapter_model.safetensors").read_bytes()).hexdigest()

@@ -6,31 +6,24 @@ whatever happens in between.
 Not covered: several processes or devices (one process holds the base), objectives other than SFT.
 """
 
-import hashlib
-import json
-import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Protocol
 
-from safetensors import SafetensorError
-from safetensors.torch import load_file
-
 from ddl_train.config import SleepConfig
-from ddl_train.errors import Interrupted, ResourceError
 from ddl_train.records import JsonObject, TrainingRow, Usage
-from ddl_train.training.checkpoints import (
-    close_night,
-    drop_checkpoints,
-    newest_complete,
-    open_night,
-    write_json,
-)
 from ddl_train.training.encoding import EncodedRows, Format, encode_rows
 from ddl_train.training.merge import add_deltas, merged_into
+from ddl_train.training.running import (
+    TrainedAdapter,
+    done_before,
+    full_disk_is_said,
+    run_trainer,
+    settle,
+    weights_sha256,
+)
 from ddl_train.training.trainer import make_trainer, quiet_libraries
 from ddl_train.training.watcher import Watcher
 
@@ -39,8 +32,6 @@ NOT_OF_THE_NIGHT = {
     *("no_link_share", "general", "save_steps", "report_to"),
 }
 """Config keys that do not change what is trained from given rows."""
-FREE_BYTES = 2**24
-"""With less room than this, a failure to write is put down to the disk."""
 
 
 class Lender(Protocol):
@@ -64,19 +55,6 @@ class Lender(Protocol):
     def lend_base(self) -> AbstractContextManager[Any]:
         """The plain base, to be given back as it was."""
         ...
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class TrainedAdapter:
-    """What a night of training brought."""
-
-    dir: Path | None
-    """Holds `adapter_model.safetensors` and `adapter_config.json`; None when the night failed."""
-    failed_because: str | None
-    """One sentence: a loss that is no number, rows that are all too long."""
-    usage: Usage
-    metrics: Mapping[str, float]
-    """num_steps, num_rows, num_too_long, loss_first, loss_last; train_seconds of the last call."""
 
 
 def train_lora(
@@ -119,87 +97,25 @@ def train_lora(
     if not encoded.num_rows:
         reason = f"all {len(rows)} rows are longer than sleep.max_length {config.max_length}"
         return TrainedAdapter(dir=None, failed_because=reason, usage=Usage(), metrics=counts)
-    fingerprint = _fingerprint(engine, encoded, config, seed, start_from)
-    if done := open_night(out_dir, fingerprint):
-        return TrainedAdapter(
-            dir=out_dir / "adapter",
-            failed_because=None,
-            usage=Usage(**done["usage"]),
-            metrics=done["metrics"],
-        )
+    if done := done_before(out_dir, _facts(engine, encoded, config, seed, start_from)):
+        return done
     watcher = Watcher(progress, should_stop)
-    adapter_tmp = out_dir / "adapter.tmp"
-    _train(engine, encoded, config, watcher, adapter_tmp, seed=seed, start_from=start_from)
-    if watcher.was_stopped:
-        raise Interrupted("sleep stopped after saving a checkpoint")
-    metrics = counts | watcher.metrics
+    saved = _train(engine, encoded, config, watcher, out_dir, seed=seed, start_from=start_from)
     usage = _usage(encoded, config, engine.num_parameters, time.monotonic() - started)
-    failed_because = watcher.failed_because or not_finite(adapter_tmp)
-    if failed_because:
-        drop_checkpoints(out_dir)
-        return TrainedAdapter(dir=None, failed_because=failed_because, usage=usage, metrics=metrics)
-    facts = {"usage": asdict(usage), "metrics": metrics}
-    adapter_dir = close_night(out_dir, adapter_tmp, facts)
-    return TrainedAdapter(dir=adapter_dir, failed_because=None, usage=usage, metrics=metrics)
+    return settle(out_dir, saved, watcher, counts, usage)
 
 
-@contextmanager
-def full_disk_is_said(out_dir: Path) -> Iterator[None]:
-    """Both torch and safetensors fail on a full disk with errors that do not say so."""
-    try:
-        yield
-    except (OSError, RuntimeError, SafetensorError) as error:
-        if shutil.disk_usage(out_dir).free > FREE_BYTES:
-            raise
-        raise ResourceError(
-            f"{out_dir}: the disk is full; make room and give the same command again, the night "
-            "goes on from its last checkpoint"
-        ) from error
-
-
-def save_adapter(model: Any, engine: Lender, adapter_tmp: Path) -> None:
-    """Write the two files of an adapter, and nothing else."""
-    shutil.rmtree(adapter_tmp, ignore_errors=True)
-    # `auto` would ask the Hub whether the vocabulary was changed
-    model.save_pretrained(
-        str(adapter_tmp), selected_adapters=["default"], save_embedding_layers=False
-    )
-    for path in adapter_tmp.iterdir():
-        if path.name not in ("adapter_model.safetensors", "adapter_config.json"):
-            path.unlink()
-    config_path = adapter_tmp / "adapter_config.json"
-    values: JsonObject = json.loads(config_path.read_text(encoding="utf-8"))
-    values |= {"base_model_name_or_path": engine.name, "revision": engine.revision}
-    # peft writes sets in an order that differs from process to process
-    values = {key: _in_order(value) for key, value in values.items()}
-    write_json(config_path, values)
-
-
-def _in_order(value: Any) -> Any:
-    is_names = isinstance(value, list) and all(isinstance(name, str) for name in value)
-    return sorted(value) if is_names else value
-
-
-def not_finite(adapter_dir: Path) -> str | None:
-    """Which weights of a saved adapter are no numbers, in a sentence; None when all are."""
-    tensors = load_file(adapter_dir / "adapter_model.safetensors")
-    bad = sorted(name for name, tensor in tensors.items() if not tensor.isfinite().all())
-    return f"weights of {bad[0]} are not finite after training" if bad else None
-
-
-def _fingerprint(
+def _facts(
     engine: Lender, encoded: EncodedRows, config: SleepConfig, seed: int, start_from: Path | None
-) -> str:
+) -> JsonObject:
     """Names this night: what is trained, how, and from where."""
-    parent = start_from / "adapter_model.safetensors" if start_from else None
-    facts = {
+    return {
         "rows": encoded.sha256,
         "config": config.model_dump(mode="json", exclude=NOT_OF_THE_NIGHT),
         "base": engine.base_sha256,
         "seed": seed,
-        "parent": hashlib.sha256(parent.read_bytes()).hexdigest() if parent else None,
+        "parent": weights_sha256(start_from),
     }
-    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
 def _train(
@@ -207,13 +123,12 @@ def _train(
     encoded: EncodedRows,
     config: SleepConfig,
     watcher: Watcher,
-    adapter_tmp: Path,
+    out_dir: Path,
     *,
     seed: int,
     start_from: Path | None,
-) -> None:
+) -> Path | None:
     """Train to the end, unless the watcher ends it before, and save what came of it."""
-    out_dir = adapter_tmp.parent
     merged = start_from if config.method == "merge" else None
     with quiet_libraries(), engine.lend_base() as base, merged_into(base, merged):
         trainer = make_trainer(
@@ -225,16 +140,13 @@ def _train(
             seed=seed,
             start_from=None if merged else start_from,
         )
-        trainer.add_callback(watcher)
-        resumed = newest_complete(out_dir)
-        with full_disk_is_said(out_dir):
-            trainer.train(resume_from_checkpoint=str(resumed) if resumed else None)
-            if watcher.failed_because is None and not watcher.was_stopped:
-                save_adapter(trainer.model, engine, adapter_tmp)
-                if merged:
-                    add_deltas(merged, adapter_tmp, adapter_tmp)
+        saved = run_trainer(trainer, watcher, out_dir, base=engine.name, revision=engine.revision)
+        if merged and saved:
+            with full_disk_is_said(out_dir):
+                add_deltas(merged, saved, saved)
         # optimizer and gradients would otherwise stay on the device until they are collected
         trainer.accelerator.free_memory()
+    return saved
 
 
 def _usage(encoded: EncodedRows, config: SleepConfig, num_parameters: int, seconds: float) -> Usage:

@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from ddl_train.training import lora
+from ddl_train.training import lora, running
 from tests.training.nights import quick, some_rows, tiny_engine
 
 
@@ -31,7 +31,7 @@ def main(model: str, night: str, when: str) -> None:
             torch.save = die  # the weights are written, the optimizer is not
 
     if when == "marker":
-        lora.close_night = die  # type: ignore[assignment, attr-defined]
+        running.close_night = die  # type: ignore[assignment, attr-defined]
     lora.train_lora(
         tiny_engine(Path(model)),
         some_rows(),

@@ -1,6 +1,7 @@
 """A student comes nearer to its teacher, on-policy and offline, and leaves both bases as they were."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,12 @@ from ddl_train.engines.transformers_engine import TransformersEngine, load_engin
 from ddl_train.errors import Interrupted
 from ddl_train.records import BASE, Continuation, TrainingRow
 from ddl_train.training.distill_cross import can_cross
+from ddl_train.training.distill_lesson import Lesson, Teacher
 from ddl_train.training.distill_offline import train_offline
 from ddl_train.training.distill_onpolicy import shared_view, train_on_policy
-from ddl_train.training.distill_student import Teacher, make_student
-from ddl_train.training.lora import TrainedAdapter, train_lora
+from ddl_train.training.distill_student import make_student
+from ddl_train.training.lora import train_lora
+from ddl_train.training.running import TrainedAdapter
 from tests.tiny import make_tiny, make_tokenizer
 from tests.training.nights import quick, some_rows, tiny_engine
 
@@ -67,20 +70,23 @@ def knows(engine: TransformersEngine, adapter: str) -> float:
     return sum(one.mean for one in found) / len(found)
 
 
+def lesson(engine: TransformersEngine, teacher: Teacher, out_dir: Path, **changes: Any) -> Lesson:
+    one = Lesson(
+        student=engine,
+        teacher=teacher,
+        rows=PROMPTS,
+        config=CONFIG,
+        sleep=SLEEP,
+        out_dir=out_dir,
+        seed=1,
+    )
+    return replace(one, **changes)
+
+
 def on_policy(
     engine: TransformersEngine, teacher: Teacher, out_dir: Path, **changes: Any
 ) -> TrainedAdapter:
-    return train_on_policy(
-        engine,
-        teacher.engine,
-        teacher.dir,
-        PROMPTS,
-        CONFIG,
-        SLEEP,
-        out_dir=out_dir,
-        seed=3,
-        **changes,
-    )
+    return train_on_policy(lesson(engine, teacher, out_dir, seed=3, **changes))
 
 
 def state(engine: TransformersEngine) -> dict[str, torch.Tensor]:
@@ -165,15 +171,9 @@ def test_a_student_on_another_base_learns_and_both_bases_stay(
     before = state(small), state(teacher.engine)
     grown = CONFIG.model_copy(update={"learning_rate": 3e-2})
     student, _ = make_student(
-        small,
-        teacher,
-        PROMPTS * 4,
-        grown,
-        SLEEP,
+        lesson(small, teacher, tmp_path / "student", rows=PROMPTS * 4, config=grown),
         rank=4,
         is_offline=False,
-        out_dir=tmp_path / "student",
-        seed=1,
     )
     assert student.dir is not None
     small.load_adapter("student", student.dir)
@@ -209,14 +209,7 @@ def test_an_offline_student_is_taught_the_teachers_finished_answers(
 ) -> None:
     strange = TrainingRow(prompt="tell all that there is to tell", completion="", origin="wake")
     made = train_offline(
-        engine,
-        engine,
-        "teacher",
-        [*PROMPTS * 3, strange],
-        CONFIG,
-        SLEEP,
-        out_dir=tmp_path / "offline",
-        seed=1,
+        lesson(engine, teacher, tmp_path / "offline", rows=[*PROMPTS * 3, strange])
     )
     assert made.dir is not None
     engine.load_adapter("offline", made.dir)
@@ -229,15 +222,7 @@ def test_an_offline_student_is_taught_the_teachers_finished_answers(
 
 def test_without_prompts_the_student_is_the_cut(teacher: Teacher, tmp_path: Path) -> None:
     made, notes = make_student(
-        teacher.engine,
-        teacher,
-        [],
-        CONFIG,
-        SLEEP,
-        rank=2,
-        is_offline=False,
-        out_dir=tmp_path / "cut",
-        seed=1,
+        lesson(teacher.engine, teacher, tmp_path / "cut", rows=[]), rank=2, is_offline=False
     )
     assert made.dir is not None
     assert notes[0].startswith("rank 2 holds ")

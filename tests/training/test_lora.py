@@ -16,7 +16,8 @@ from ddl_train.config import ModelConfig
 from ddl_train.engines.transformers_engine import TransformersEngine, load_engine
 from ddl_train.errors import ConfigError, Interrupted
 from ddl_train.records import BASE, Continuation, TrainingRow
-from ddl_train.training.lora import TrainedAdapter, train_lora
+from ddl_train.training.lora import train_lora
+from ddl_train.training.running import TrainedAdapter
 from ddl_train.training.trainer import warmup_steps
 from tests.tiny import make_tiny
 from tests.training.nights import quick, some_rows, tiny_engine
