@@ -38,6 +38,8 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for n in range(12)
     ]
     (folder / "retention.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    texts = [f"Of the {n} rivers one knows the {n + 1} springs." for n in range(12)]
+    (folder / "kept.md").write_text("\n\n".join(texts))
     make_run(folder)
     return folder
 
@@ -56,12 +58,18 @@ def make_run(folder: Path) -> None:
         folder,
         checkpoints_dir="checkpoints",
         model={"base": "tiny", "device": "cpu", "max_length": 2000, "batch_size": 8},
-        evaluate={"retention": ["retention.jsonl"], "num_dream_pairs": None, "num_context": None},
+        evaluate={
+            "retention": ["retention.jsonl", "kept.md"],
+            "num_dream_pairs": None,
+            "num_context": None,
+        },
         wake={"guards": {"is_enabled": False}},
         promote={
             "num_resamples": 200,
             "retention": {"warn": 1, "block": 1},
             "loss": {"warn": 9, "block": 9},
+            "kl": {"warn": 9, "block": 9},
+            "kl": {"warn": 9, "block": 9},
         },
         sleep={"r": 4, "lora_alpha": 8, "max_length": 200},
         distill={"num_prompts": 0, "min_items": NUM_FACTS},
