@@ -9,39 +9,28 @@ the stage it was in, and wake from the batch that memory still owes: calling a s
 at most that batch, or the trainer's steps since its last checkpoint.
 """
 
-import math
 from collections.abc import Sequence
-from dataclasses import replace
 
 from ddl_train.config import SleepConfig
 from ddl_train.errors import Interrupted
 from ddl_train.gate.consequences import next_night
 from ddl_train.measure import (
-    cycle_suites,
+    decided_reports,
     evaluate_adapter,
     examine_critic,
+    suites_of_night,
     tonight_and_earlier,
 )
 from ddl_train.memory.ingest import read_sources
-from ddl_train.probes.hashes import changed_files, hash_probe_files
 from ddl_train.probes.suites import Suites, check_leaks
 from ddl_train.promote import check_night, failed_only_by_forgetting, promote
-from ddl_train.records import (
-    BASE,
-    Concept,
-    EvalReport,
-    Insight,
-    JsonObject,
-    Progress,
-    Promotion,
-    SilentProgress,
-)
+from ddl_train.records import BASE, Insight, JsonObject, Progress, Promotion, SilentProgress
+from ddl_train.roles.admission import room_now
 from ddl_train.roles.texts import common_content
 from ddl_train.scaling import try_smaller
 from ddl_train.session import Session
-from ddl_train.sleep import Night, sleep, study
-from ddl_train.storage.night import read_rows, write_rows
-from ddl_train.storage.run import Run
+from ddl_train.sleep import Material, Night, questions_due, sleep, study
+from ddl_train.storage.night import write_rows
 from ddl_train.training.general import read_general
 from ddl_train.wake import wake
 
@@ -89,10 +78,12 @@ def ingest(
     Forgotten sources are passed over, unless a person named them now (`is_explicit`).
     """
     memory = session.memory
-    known = {} if is_explicit else memory.known_sources()
-    reading = read_sources(sources, session.config.memory, known=known)
+    stamps = {} if is_explicit else memory.stamps()
+    known = memory.known_sources()
+    reading = read_sources(sources, session.config.memory, known=known, stamps=stamps)
     added = memory.add_chunks(reading.chunks, cycle=cycle, is_explicit=is_explicit)  # STATE
-    check_leaks(session.config.evaluate, [one.text for one in session.memory.concepts()])
+    memory.keep_stamps(reading.stamps)  # STATE
+    check_leaks(session.config.evaluate, [one.text for one in memory.concepts()])
     return added
 
 
@@ -110,8 +101,7 @@ def wake_stage(
     run, memory, config = session.run, session.memory, session.config.wake
     ingest(session, session.config.memory.sources, cycle=cycle)
     adapter = session.use(run.current)
-    documents = (concept.text for concept in memory.concepts() if concept.depth == 0)
-    common = common_content(documents)
+    common = common_content(one.text for one in memory.concepts() if one.depth == 0)
     total = num_pairs or config.num_pairs
     with progress.stage(f"wake {cycle + 1}", total) as bar:
         done = memory.num_dreamt(cycle)
@@ -123,8 +113,8 @@ def wake_stage(
             size = min(config.batch_size, total - done)
             index, pairs = memory.pending_batch(cycle) or (memory.num_batches(cycle), None)
             if pairs is None:
-                draw_seed = session.seed("draw")
-                pairs = memory.next_batch(cycle, index, size, config, adapter, draw_seed)  # STATE
+                seed = session.seed("draw")
+                pairs = memory.next_batch(cycle, index, size, config, adapter, seed)  # STATE
             if not pairs:
                 break  # nothing is left that this adapter has not dreamt on
             done += len(pairs)
@@ -139,7 +129,7 @@ def wake_stage(
                 adapter=adapter,
                 seed=session.seed("wake", cycle, index),
                 common=common,
-                room=_room(config.quota, done if len(pairs) == size else total, total, admitted),
+                room=room_now(config.quota, done if len(pairs) == size else total, total, admitted),
             )
             for role, usage in woken.usages.items():
                 run.record_usage(cycle, role, usage, len(pairs), item=f"batch {index}")  # STATE
@@ -171,19 +161,21 @@ def sleep_stage(session: Session, cycle: int, *, progress: Progress) -> None:
             run.finish_stage(cycle, "sleep", skipped=failure, **critic)  # STATE
             return
     history = [row.promotion for row in run.promotions()]
-    recipe = next_night(_nights(run), history, session.config.sleep)
-    _study_stage(session, cycle, tonight, earlier, recipe.config, progress=progress)
-    rejected = memory.rejected_pairs(cycle, MAX_NO_LINK, session.seed("no_link", cycle))
+    recipe = next_night(decided_reports(run), history, session.config.sleep)
     config = recipe.config
+    _study_stage(session, cycle, tonight, earlier, config, progress=progress)
+    material = Material(
+        tonight=tonight,
+        earlier=earlier,
+        items=memory.study_items([one.insight_id for one in [*tonight, *earlier]], "study"),
+        rejected=memory.rejected_pairs(cycle, MAX_NO_LINK, session.seed("no_link", cycle)),
+        general=read_general(config.general, max_characters=4 * config.max_length),
+    )
     with progress.stage(f"sleep {cycle + 1}", None) as bar:
         night = sleep(
             session.engine,
             session.pack,
-            tonight=tonight,
-            earlier=earlier,
-            items=memory.study_items([one.insight_id for one in [*tonight, *earlier]], "study"),
-            rejected=rejected,
-            general=read_general(config.general, max_characters=4 * config.max_length),
+            material,
             config=config,
             seed=session.seed("sleep", cycle),
             night_dir=run.night_dir(cycle),
@@ -194,12 +186,12 @@ def sleep_stage(session: Session, cycle: int, *, progress: Progress) -> None:
         )
     run.record_usage(cycle, "trainer", night.usage, 1, item="night")  # STATE
     write_rows(run.night_dir(cycle), night.rows)
-    notes = [*recipe.notes, *night.notes]
-    facts: JsonObject = {"rows": len(night.rows), "notes": notes, **night.metrics}
+    facts: JsonObject = {"rows": len(night.rows), "notes": [*recipe.notes, *night.notes]}
+    facts |= night.metrics
     if night.adapter_dir is None:
         facts["skipped"] = night.failed_because
     else:
-        facts["candidate"] = _install(session, cycle, night, config, rejected)
+        facts["candidate"] = _install(session, cycle, night, config)
     run.metrics({"cycle": cycle, "stage": "sleep", **facts})
     run.finish_stage(cycle, "sleep", **facts, **critic)  # STATE
 
@@ -214,32 +206,31 @@ def _study_stage(
     progress: Progress,
 ) -> None:
     """Have the items written and stored that the night and its evaluation lack."""
+    memory = session.memory
+    asked = memory.asked()
+    stored = memory.study_items([one.insight_id for one in [*tonight, *earlier]])
+    due = questions_due(session.pack, tonight, earlier, stored, asked, config)
     with progress.stage(f"study {cycle + 1}", None) as bar:
         written, usage = study(
             session.engine,
             session.pack,
             tonight=tonight,
             earlier=earlier,
-            stored=session.memory.study_items([one.insight_id for one in [*tonight, *earlier]]),
+            stored=stored,
             config=config,
+            asked=asked,
             progress=bar.advance,
         )
     if usage.num_tokens:  # a resumed night has them, and what they cost, already
         session.run.record_usage(cycle, "student", usage, len(written), item="study")  # STATE
-        session.memory.save_study_items(written)  # STATE
+        memory.save_study_items(written, asked=due)  # STATE
 
 
-def _install(
-    session: Session,
-    cycle: int,
-    night: Night,
-    config: SleepConfig,
-    rejected: Sequence[tuple[Concept, Concept]],
-) -> str:
+def _install(session: Session, cycle: int, night: Night, config: SleepConfig) -> str:
     """Move the night's adapter into the run, with what it saw; its version."""
     run = session.run
     assert night.adapter_dir is not None
-    adapter = run.add_adapter(  # STATE
+    return run.add_adapter(  # STATE
         night.adapter_dir,
         cycle=cycle,
         base=session.engine.name,
@@ -248,20 +239,16 @@ def _install(
         num_rows=len(night.rows),
         num_insights=len(night.insight_ids),
         insight_ids=night.insight_ids,
-        concept_ids=_shown(session, night, rejected),
-    )
-    return adapter.version
+        concept_ids=night.concept_ids,
+    ).version
 
 
 def evaluate_stage(session: Session, cycle: int, *, progress: Progress) -> None:
     """Put the same items to candidate, current and base, keep the reports, and end the stage."""
     run = session.run
-    candidate = candidate_of(session, cycle)
+    candidate = run.candidate(cycle)
     if candidate is not None:
-        suites = cycle_suites(session, read_rows(run.night_dir(cycle)))
-        files = hash_probe_files(session.config.evaluate)
-        earlier = [one.facts.get("evaluate", {}).get("probe_files", {}) for one in run.cycles()]
-        suites = replace(suites, missing=(*suites.missing, *changed_files(files, earlier)))
+        suites, files = suites_of_night(session, cycle)
         _measure(session, cycle, [candidate, run.current, BASE], suites, progress=progress)
         run.finish_stage(cycle, "evaluate", notes=suites.notes, probe_files=files)  # STATE
     else:
@@ -291,53 +278,22 @@ def promote_stage(session: Session, cycle: int, *, progress: Progress) -> Promot
     A night that is refused only for what it forgot is tried with less of its delta before that.
     """
     run, config = session.run, session.config
-    candidate = candidate_of(session, cycle)
+    candidate = run.candidate(cycle)
     if candidate is None:
         run.finish_stage(cycle, "promote")  # STATE
         return None
     adapters = (candidate, run.current, BASE)
     if {*adapters} - {report.adapter for report in run.reports(cycle)}:
         # a person has put another adapter to use since the night was measured
-        suites = cycle_suites(session, read_rows(run.night_dir(cycle)))
+        suites, _ = suites_of_night(session, cycle)
         _measure(session, cycle, adapters, suites, progress=progress)
     reports = {report.adapter: report for report in run.reports(cycle)}
     history = [row.promotion for row in run.promotions()]
     given = (reports[candidate], reports[run.current], reports[BASE], history, config.promote)
     promotion = promote(*given, num_nights=config.num_cycles)
     if failed_only_by_forgetting(check_night(*given, num_nights=config.num_cycles)):
-        suites = cycle_suites(session, read_rows(run.night_dir(cycle)))
+        suites, _ = suites_of_night(session, cycle)
         promotion = try_smaller(session, cycle, promotion, suites, reports, progress=progress)
     run.metrics({"cycle": cycle, "stage": "promote", "promoted": promotion.promoted})
     run.record_promotion(cycle, promotion)  # STATE
     return promotion
-
-
-def candidate_of(session: Session, cycle: int) -> str | None:
-    """The adapter that the night of a cycle made; None when it made none."""
-    state = next(one for one in session.run.cycles() if one.cycle == cycle)
-    version = state.facts.get("sleep", {}).get("candidate")
-    return None if version is None else str(version)
-
-
-def _nights(run: Run) -> list[EvalReport]:
-    """The report of each night's model that the gate has decided about."""
-    reports = {(report.cycle, report.adapter): report for report in run.reports()}
-    decided = [row for row in run.promotions() if row.promotion.decided_by == "gate"]
-    keys = [(row.cycle, row.promotion.candidate) for row in decided]
-    return [reports[key] for key in keys if key in reports]
-
-
-def _shown(session: Session, night: Night, rejected: Sequence[tuple[Concept, Concept]]) -> set[int]:
-    """Concepts that a night's `no_link` rows quote."""
-    prompts = {row.prompt for row in night.rows if row.origin == "no_link"}
-    return {
-        concept.concept_id
-        for a, b in rejected
-        if session.pack.render("propose", a=a.text, b=b.text) in prompts
-        for concept in (a, b)
-    }
-
-
-def _room(quota: int | None, done: int, total: int, admitted: int) -> int | None:
-    """How many of the quota a batch may still admit: it is spread evenly over the cycle."""
-    return None if quota is None else math.ceil(quota * done / total) - admitted

@@ -2,6 +2,8 @@
 
 examine_critic     canaries before a night
 cycle_suites       the items of all suites, chosen once for candidate, current and base alike
+suites_of_night    the same after a night, by the rows it was trained on
+decided_reports    what the gate has seen so far
 evaluate_adapter   one adapter under them
 """
 
@@ -16,10 +18,13 @@ from ddl_train.probes.canaries import good_ideas, make_canaries
 from ddl_train.probes.context import choose_questions, with_contexts
 from ddl_train.probes.dreams import fixed_pairs, pool_of
 from ddl_train.probes.examination import Examination
+from ddl_train.probes.hashes import changed_files, hash_probe_files
 from ddl_train.probes.score import Asked
 from ddl_train.probes.suites import Suites, build_suites
 from ddl_train.records import BASE, ConceptPair, EvalReport, Insight, Progress, TrainingRow, Usage
 from ddl_train.session import Session
+from ddl_train.storage.night import read_rows
+from ddl_train.storage.run import Run
 
 
 def examine_critic(
@@ -88,6 +93,26 @@ def cycle_suites(
     asked, finding = _in_context(session, suites, config, insights)
     pairs, placing = _pairs(session, config.num_dream_pairs)
     return suites.with_more(asked=asked, pairs=pairs, usage=finding + placing)
+
+
+def suites_of_night(session: Session, cycle: int) -> tuple[Suites, dict[str, str]]:
+    """What is asked after a night, and the hash of each probe file it comes from.
+
+    A file that is not what the run first asked is named as missing.
+    """
+    run = session.run
+    suites = cycle_suites(session, read_rows(run.night_dir(cycle)))
+    files = hash_probe_files(session.config.evaluate)
+    earlier = [one.facts.get("evaluate", {}).get("probe_files", {}) for one in run.cycles()]
+    return replace(suites, missing=(*suites.missing, *changed_files(files, earlier))), files
+
+
+def decided_reports(run: Run) -> list[EvalReport]:
+    """The report of each night's model that the gate has decided about."""
+    reports = {(report.cycle, report.adapter): report for report in run.reports()}
+    decided = [row for row in run.promotions() if row.promotion.decided_by == "gate"]
+    keys = [(row.cycle, row.promotion.candidate) for row in decided]
+    return [reports[key] for key in keys if key in reports]
 
 
 def evaluate_adapter(

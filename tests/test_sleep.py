@@ -10,7 +10,7 @@ from ddl_train.engines.transformers_engine import TransformersEngine
 from ddl_train.errors import Interrupted
 from ddl_train.records import BASE, StudyItem
 from ddl_train.roles.prompts import load_pack
-from ddl_train.sleep import Night, sleep, study
+from ddl_train.sleep import Material, Night, questions_due, sleep, study
 from tests.fakes import EchoEngine, a_concept, an_insight
 from tests.training.nights import quick, tiny_engine
 
@@ -34,18 +34,26 @@ def items_of(insight_id: int) -> list[StudyItem]:
     ]
 
 
-def run_night(engine: TransformersEngine, night_dir: Path, **changes: Any) -> Night:
+def run_night(
+    engine: TransformersEngine,
+    night_dir: Path,
+    *,
+    items: list[StudyItem] | None = None,
+    **changes: Any,
+) -> Night:
+    material = Material(
+        tonight=[an_insight(1)],
+        earlier=[an_insight(2)],
+        items=[*items_of(1), *items_of(2)] if items is None else items,
+        rejected=REJECTED,
+        general=[],
+    )
     given: dict[str, Any] = {
-        "tonight": [an_insight(1)],
-        "earlier": [an_insight(2)],
-        "items": [*items_of(1), *items_of(2)],
-        "rejected": REJECTED,
-        "general": [],
         "config": quick(num_train_epochs=1),
         "seed": 3,
         "night_dir": night_dir,
     }
-    return sleep(engine, PACK, **(given | changes))
+    return sleep(engine, PACK, material, **(given | changes))
 
 
 def test_study_writes_items_to_train_on_and_items_to_ask_about() -> None:
@@ -81,6 +89,24 @@ def test_an_insight_that_has_items_is_not_asked_again() -> None:
     assert usage.num_tokens == 0
 
 
+def test_a_question_that_brought_no_item_is_not_put_again() -> None:
+    config = SleepConfig(kinds=["forward"], min_answer_support=None)
+    tonight = [an_insight(1)]
+    silent = EchoEngine(answer=lambda prompt: "I cannot say")
+    nothing, usage = study(silent, PACK, tonight=tonight, earlier=[], stored=[], config=config)
+    assert nothing == []
+    assert usage.num_tokens > 0
+    due = questions_due(PACK, tonight, [], [], (), config)
+    assert (1, "study", "forward") in due
+    again: dict[str, Any] = {"tonight": tonight, "earlier": [], "stored": [], "asked": due}
+    _, second = study(silent, PACK, config=config, **again)
+    assert second.num_tokens == 0
+    more = config.model_copy(update={"kinds": ["forward", "reverse"]})
+    asked = EchoEngine(answer=lambda prompt: "I cannot say")
+    study(asked, PACK, config=more, **again)
+    assert len(asked.asked) == 1, "a kind that was never put is"
+
+
 def test_only_insights_of_this_night_are_studied() -> None:
     items, _ = study(
         student(),
@@ -99,6 +125,7 @@ def test_a_night_says_what_it_trained_on(engine: TransformersEngine, tmp_path: P
     assert (night.adapter_dir / "adapter_model.safetensors").is_file()
     assert night.failed_because is None
     assert night.insight_ids == (1, 2)
+    assert night.concept_ids == (1, 2)
     origins = [row.origin for row in night.rows]
     assert (origins.count("new"), origins.count("replay"), origins.count("no_link")) == (4, 4, 1)
     assert night.usage.num_tokens > 0

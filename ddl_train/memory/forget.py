@@ -23,6 +23,7 @@ from typing import Any
 from ddl_train.errors import SourceError
 from ddl_train.memory.reading import select_in
 from ddl_train.memory.sources import content_hash, file_of, name_hashes
+from ddl_train.memory.stamps import drop_stamps
 from ddl_train.storage.database import owe_scrub, transaction
 
 
@@ -60,6 +61,7 @@ def forget_sources(connection: sqlite3.Connection, pattern: str) -> Forgotten:
         forgotten_id = _next_id(connection)
         hashes = _hashes(connection, names, pattern)
         _delete(connection, "sources", "source", names)
+        drop_stamps(connection)
         connection.execute(
             "DELETE FROM held_out WHERE NOT EXISTS (SELECT 1 FROM pieces p JOIN sources s "
             "USING (source) WHERE p.sha256 = held_out.sha256 AND s.is_held_out)"

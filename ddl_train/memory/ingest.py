@@ -8,6 +8,7 @@ out in silence would lose something. Links to folders are not followed.
 """
 
 import glob
+import hashlib
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ from ddl_train.memory.readers import (
 )
 from ddl_train.memory.sources import check_enough
 from ddl_train.memory.split import Splitter, plain_blocks
+from ddl_train.memory.stamps import Stamp, stamp_of
 from ddl_train.memory.text import text_sha256
 from ddl_train.records import Chunk
 
@@ -34,16 +36,14 @@ class Reading:
     """What was read. Iterates over the chunks."""
 
     chunks: tuple[Chunk, ...]
-    num_documents: int
-    """Documents with text, copies and unchanged ones included."""
-    num_unchanged: int
-    """Documents that memory has as they are; they have no chunks here."""
     copies: tuple[str, ...]
     """Documents whose text another one before them has, each with that one."""
     num_duplicate_chunks: int
     """Pieces whose normalised text stood before; memory keeps one."""
     skipped: tuple[str, ...]
     """Files passed over, each with why."""
+    stamps: tuple[Stamp, ...] = ()
+    """Of the files that were read, for `Memory.keep_stamps`."""
 
     def left_out(self) -> str:
         """What was not taken, in one sentence; empty when all was."""
@@ -52,6 +52,11 @@ class Reading:
             pieces = "piece stands" if self.num_duplicate_chunks == 1 else "pieces stand"
             parts.append(f"{self.num_duplicate_chunks:,} {pieces} there already, kept once")
         return "; ".join(part for part in parts if part)
+
+    def left_out_sha256(self) -> str:
+        """Changes when anything else is not taken, also beyond the names that are said."""
+        facts = "\n".join([*self.skipped, *self.copies, str(self.num_duplicate_chunks)])
+        return hashlib.sha256(facts.encode()).hexdigest()
 
     def __iter__(self) -> Iterator[Chunk]:
         return iter(self.chunks)
@@ -65,6 +70,7 @@ def read_sources(
     config: MemoryConfig,
     *,
     known: Mapping[str, str] | None = None,
+    stamps: Mapping[str, str] | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> Reading:
     """Read sources and cut them into pieces.
@@ -74,44 +80,48 @@ def read_sources(
         config: how to cut, and which column holds the text.
         known: source -> hash of what memory has (`Memory.known_sources`); what has not changed is
             read but not cut.
+        stamps: path -> stamp of files that memory holds whole (`Memory.stamps`); what has not
+            changed is not even opened.
         progress: called with the number of files done.
 
     Raises:
-        SourceError: a source is missing, unreadable, not text or empty, or all of them together
-            give fewer than two pieces.
+        SourceError: a source is missing, unreadable, not text or empty, or all of them together,
+            where nothing is known yet, give fewer than two pieces.
     """
-    known = known or {}
+    known, stamps = known or {}, stamps or {}
     splitter = Splitter(config)
     chunks: list[Chunk] = []
     skipped: list[str] = []
     copies: list[str] = []
     first_of: dict[str, str] = {}
-    num_documents = num_unchanged = 0
+    found: list[Stamp] = []
     for path, is_named in _files(sources, skipped):
-        num_before = num_documents
+        stamp = stamp_of(path)
+        if stamp is not None and stamps.get(str(path)) == stamp:
+            continue
+        documents: dict[str, str] = {}
         for document in read_documents(path, column=config.text_column):
-            num_documents += 1
+            documents[document.source] = document.sha256
             first = first_of.setdefault(document.sha256, document.source)
             if first != document.source:
                 copies.append(f"{document.source} (as {first})")
-            if known.get(document.source) == document.sha256:
-                num_unchanged += 1
-            else:
+            if known.get(document.source) != document.sha256:
                 chunks += _cut(document, splitter)
-        if num_documents == num_before:
+        if not documents:
             if is_named:
                 raise SourceError(f"{path}: holds no text")
             skipped.append(f"{path} (holds no text)")
+        elif stamp is not None:
+            found.append(Stamp(path=str(path), value=stamp, documents=documents))
         if progress:
             progress(1)
     num_distinct = len({text_sha256(chunk.text) for chunk in chunks})
     reading = Reading(
         chunks=tuple(chunks),
-        num_documents=num_documents,
-        num_unchanged=num_unchanged,
         copies=tuple(copies),
         num_duplicate_chunks=len(chunks) - num_distinct,
         skipped=tuple(skipped),
+        stamps=tuple(found),
     )
     if not known:
         check_enough(num_distinct, reading.left_out())

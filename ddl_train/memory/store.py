@@ -13,10 +13,11 @@ from collections.abc import Callable, Iterable, Sequence
 import numpy as np
 
 from ddl_train.config import WakeConfig
-from ddl_train.memory import batches, forget, reading, sources
+from ddl_train.memory import batches, forget, reading, sources, stamps
 from ddl_train.memory.forget import Forgotten
 from ddl_train.memory.index import IdArray
-from ddl_train.memory.study import write_study_items
+from ddl_train.memory.stamps import Stamp
+from ddl_train.memory.study import Asked, read_asked, write_study_items
 from ddl_train.memory.vectors import Vectors
 from ddl_train.memory.verdicts import write_verdicts
 from ddl_train.records import (
@@ -89,6 +90,14 @@ class Memory:
     def known_sources(self) -> dict[str, str]:
         """Source -> hash of its content, for `read_sources` to skip what has not changed."""
         return sources.known_sources(self._db)
+
+    def stamps(self) -> dict[str, str]:
+        """Path -> stamp of files that are held whole, for `read_sources` not to open again."""
+        return stamps.read_stamps(self._db)
+
+    def keep_stamps(self, found: Iterable[Stamp]) -> None:
+        """Remember, of what was read and taken in, which files are held whole."""
+        stamps.write_stamps(self._db, found, self.known_sources())
 
     def held_out_texts(self) -> list[str]:
         """Pieces of the documents that wake and sleep never see."""
@@ -247,9 +256,18 @@ class Memory:
 
     # Study items.
 
-    def save_study_items(self, items: Sequence[StudyItem]) -> None:
-        """Keep items in one transaction; the same question of an insight is replaced."""
-        write_study_items(self._db, items)
+    def save_study_items(self, items: Sequence[StudyItem], *, asked: Iterable[Asked] = ()) -> None:
+        """Keep items in one transaction; the same question of an insight is replaced.
+
+        Args:
+            items: written by the model.
+            asked: insight, family and kind of every question that was put, answered or not.
+        """
+        write_study_items(self._db, items, asked)
+
+    def asked(self) -> set[Asked]:
+        """Insight, family and kind of every question that was ever put to the model."""
+        return read_asked(self._db)
 
     def study_items(
         self, insight_ids: Sequence[int] | None = None, family: str | None = None

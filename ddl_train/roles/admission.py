@@ -1,5 +1,6 @@
 """The admission gate: which scored proposals become insights. Pure, and it says why."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -50,6 +51,18 @@ def pick_quota(verdicts: Sequence[Verdict], room: int) -> list[Verdict]:
         else verdict
         for n, verdict in enumerate(verdicts)
     ]
+
+
+def room_now(quota: int | None, done: int, total: int, admitted: int) -> int | None:
+    """How many of a cycle's quota a batch may still admit: it is spread evenly over the pairs.
+
+    Args:
+        quota: of the cycle; None gives None.
+        done: pairs dreamt on, this batch included.
+        total: pairs of the cycle.
+        admitted: in the cycle so far.
+    """
+    return None if quota is None else math.ceil(quota * done / total) - admitted
 
 
 def _sum(scores: Scores | None) -> float:

@@ -40,6 +40,12 @@ class Journal:
     def cycles(self) -> list[history.CycleState]:
         return history.read_cycles(self.database)
 
+    def candidate(self, cycle: int) -> str | None:
+        """The adapter that the night of a cycle made; None when it made none."""
+        state = next(one for one in self.cycles() if one.cycle == cycle)
+        version = state.facts.get("sleep", {}).get("candidate")
+        return None if version is None else str(version)
+
     @property
     def current(self) -> str:
         """Version of the promoted adapter, or `base`."""

@@ -4,10 +4,11 @@ A change of this file is a change of the format: raise `FORMAT_VERSION` and writ
 version before into `MIGRATIONS`.
 
     sources, pieces, held_out          what was read, piece by piece, and what is kept from wake
+    files                              which files have not changed since
     concepts, embeddings, means        what memory holds, and where it lies
     blocks                             the pair number line, one block for each growth of memory
     pairs -> proposals -> verdicts     one row each for every dream, admitted or not
-    insights, study_items              what was admitted, and what is asked about it
+    insights, study_items, asked       what was admitted, what is asked about it, what was tried
     night_rows, adapters               what each night was trained on, and what it made
     cycles, stages, reports, promotions, usage, state       the run
     forgotten, forgotten_names         what was removed: counts and hashes, no text
@@ -16,13 +17,27 @@ version before into `MIGRATIONS`.
     outbox                             what is on its way to a repository, or was brought there
 """
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 """`user_version` of a database that this code writes."""
 
 APPLICATION_ID = 0x44444C54
 """`application_id`: the letters DDLT."""
 
-MIGRATIONS: dict[int, str] = {}
+MIGRATIONS: dict[int, str] = {
+    1: """
+CREATE TABLE files (
+    path TEXT PRIMARY KEY,
+    stamp TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE asked (
+    insight_id INTEGER NOT NULL REFERENCES insights ON DELETE CASCADE,
+    family TEXT NOT NULL CHECK (family IN ('study', 'probe')),
+    kind TEXT NOT NULL,
+    PRIMARY KEY (insight_id, family, kind)
+) STRICT, WITHOUT ROWID;
+""",
+}
 """Version -> SQL that takes a database of that version to the next."""
 
 SCHEMA = """
@@ -36,6 +51,11 @@ CREATE TABLE sources (
     sha256 TEXT NOT NULL,
     is_held_out INTEGER NOT NULL CHECK (is_held_out IN (0, 1)),
     cycle INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE files (
+    path TEXT PRIMARY KEY,
+    stamp TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE pieces (
@@ -146,6 +166,13 @@ CREATE TABLE study_items (
     is_checked INTEGER NOT NULL CHECK (is_checked IN (0, 1)),
     UNIQUE (insight_id, family, kind, question)
 ) STRICT;
+
+CREATE TABLE asked (
+    insight_id INTEGER NOT NULL REFERENCES insights ON DELETE CASCADE,
+    family TEXT NOT NULL CHECK (family IN ('study', 'probe')),
+    kind TEXT NOT NULL,
+    PRIMARY KEY (insight_id, family, kind)
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE adapters (
     adapter_id INTEGER PRIMARY KEY,
