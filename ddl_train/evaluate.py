@@ -19,7 +19,6 @@ what it dreamt comes last, from the base. A suite that was asked for and has not
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 import numpy as np
 
@@ -34,12 +33,13 @@ from ddl_train.records import (
     Embedder,
     Engine,
     EvalReport,
-    FloatArray,
     Generator,
     ItemResult,
     Probe,
     Prompts,
     Proposal,
+    Space,
+    TextLoss,
     Usage,
     Verdict,
 )
@@ -48,14 +48,6 @@ from ddl_train.roles.admission import admit
 
 NEAR_DUPLICATE = 0.98
 """Cosine from which two conclusions say the same, where the guards have no limit."""
-
-
-class Space(Protocol):
-    """Where memory compares vectors."""
-
-    def centre(self, vectors: FloatArray) -> FloatArray:
-        """An embedder's vectors as unit vectors of this space."""
-        ...
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -114,7 +106,7 @@ def evaluate(
         progress=progress,
     )
     results = old | {(one.suite, one.probe_id): one for one in fresh}
-    losses, cost = _losses(engine, suites.texts, adapter, progress)
+    texts, cost = _weigh_texts(engine, suites.texts, adapter, progress)
     usage += cost
     dreamt, figures, cost = _dream(dreamer, adapter, suites, known)
     usage += cost
@@ -128,7 +120,8 @@ def evaluate(
         adapter=adapter,
         cycle=cycle,
         items=(*answered, *dreamt),
-        losses=losses,
+        losses={name: tuple(one.loss for one in found) for name, found in texts.items()},
+        divergences={name: tuple(one.divergence for one in found) for name, found in texts.items()},
         missing=suites.missing,
         usage=usage,
         figures=figures,
@@ -177,21 +170,20 @@ def _judge(dreamer: Dreamer, proposals: Sequence[Proposal]) -> tuple[list[Verdic
     return verdicts, usage
 
 
-def _losses(
+def _weigh_texts(
     engine: Engine,
     sets: Mapping[str, Sequence[str]],
     adapter: str,
     progress: Callable[[int], None] | None,
-) -> tuple[dict[str, tuple[float, ...]], Usage]:
-    """Mean token loss of each text of each set, in nats."""
-    losses, usage = {}, Usage()
+) -> tuple[dict[str, list[TextLoss]], Usage]:
+    """Token loss of each text of each set, and its divergence from the base."""
+    found, usage = {}, Usage()
     for name, texts in sets.items():
-        likelihoods, cost = engine.text_loss(texts, adapter=adapter)
-        losses[name] = tuple(-likelihood.mean for likelihood in likelihoods)
+        found[name], cost = engine.text_loss(texts, adapter=adapter)
         usage += cost
         if progress:
             progress(len(texts))
-    return losses, usage
+    return found, usage
 
 
 def _now_dreamt(result: ItemResult, probe: Probe, dreamt: Mapping[str, bool]) -> ItemResult:

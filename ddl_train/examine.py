@@ -10,7 +10,6 @@ refuse them, and what resembles them, as duplicates.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 import numpy as np
 
@@ -22,9 +21,9 @@ from ddl_train.records import (
     Completion,
     Critic,
     Embedder,
-    FloatArray,
     Proposal,
     Scores,
+    Space,
     Usage,
 )
 from ddl_train.roles import guards
@@ -33,14 +32,6 @@ from ddl_train.roles.generator import read_proposal
 from ddl_train.roles.prompts import PromptPack
 
 BATCH = 64
-
-
-class Space(Protocol):
-    """Where memory compares vectors."""
-
-    def centre(self, vectors: FloatArray) -> FloatArray:
-        """An embedder's vectors as unit vectors of this space."""
-        ...
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -7,7 +7,6 @@ what was admitted is a concept for the very next batch.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
 
 import numpy as np
 
@@ -16,27 +15,15 @@ from ddl_train.records import (
     ConceptPair,
     Critic,
     Embedder,
-    FloatArray,
     Generator,
     Proposal,
     Scores,
     Usage,
+    VectorSpace,
     Verdict,
 )
 from ddl_train.roles import guards
 from ddl_train.roles.admission import admit, pick_quota
-
-
-class VectorSpace(Protocol):
-    """Where memory compares vectors."""
-
-    def centre(self, vectors: FloatArray) -> FloatArray:
-        """An embedder's vectors as unit vectors of this space."""
-        ...
-
-    def nearest(self, vectors: FloatArray, k: int) -> tuple[Any, FloatArray]:
-        """Ids and cosines of the k nearest concepts to an embedder's vectors."""
-        ...
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -27,6 +27,7 @@ from ddl_train.records import (
     Proposal,
     Sampling,
     Scores,
+    TextLoss,
     Usage,
 )
 
@@ -100,10 +101,11 @@ class EchoEngine:
     def hidden_states(self, texts: Sequence[str]) -> tuple[FloatArray, Usage]:
         return HashEmbedder().embed(texts)
 
-    def text_loss(self, texts: Sequence[str], *, adapter: str) -> tuple[list[Likelihood], Usage]:
+    def text_loss(self, texts: Sequence[str], *, adapter: str) -> tuple[list[TextLoss], Usage]:
         self.adapters_used.append(adapter)
+        divergence = 0.0 if adapter == BASE else 0.1
         return [
-            Likelihood(total=-2.0 * len(text.split()), num_tokens=len(text.split()))
+            TextLoss(loss=2.0, divergence=divergence, num_tokens=len(text.split()))
             for text in texts
         ], _cost(len(texts))
 

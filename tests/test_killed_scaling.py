@@ -26,7 +26,7 @@ NOTHING = {"warn": 0, "block": 0}
 def night(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, Path]:
     """The config of a run that forgets, its folder, and a copy of it before the gate decides."""
     folder = tmp_path_factory.mktemp("night")
-    gate = dict.fromkeys(("false_memory", "eos", "length", "loss", "diversity"), ANYTHING)
+    gate = dict.fromkeys(("false_memory", "eos", "length", "loss", "kl", "diversity"), ANYTHING)
     gate |= dict.fromkeys(("retention", "skill"), NOTHING)
     config = small_world_config(folder, promote={"confidence": 0.6, "min_items": 1, **gate})
     text = config.read_text().replace("num_pairs: 72", "num_pairs: 144")

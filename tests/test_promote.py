@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from ddl_train.config import PromoteConfig
-from ddl_train.promote import promote
+from ddl_train.promote import check_night, failed_only_by_forgetting, promote
 from ddl_train.records import BASE, EvalReport, ItemResult, Promotion
 
 CONFIG = PromoteConfig(num_resamples=500)
@@ -35,7 +35,9 @@ def items(
     ]
 
 
-def report(adapter: str, *, uptake: int, truth: int = 10, loss: float = 2.0) -> EvalReport:
+def report(
+    adapter: str, *, uptake: int, truth: int = 10, loss: float = 2.0, kl: float = 0.05
+) -> EvalReport:
     return EvalReport(
         adapter=adapter,
         cycle=0,
@@ -47,7 +49,12 @@ def report(adapter: str, *, uptake: int, truth: int = 10, loss: float = 2.0) -> 
             *items("false_memory", 100, 5),
         ),
         losses={"held-out documents": (loss, loss + 1), "book.txt": (loss, loss)},
+        divergences=at_distance(0.0 if adapter == BASE else kl),
     )
+
+
+def at_distance(kl: float) -> dict[str, tuple[float, ...]]:
+    return {"held-out documents": (kl, kl), "book.txt": (kl, kl)}
 
 
 CURRENT = report("current", uptake=12)
@@ -119,21 +126,43 @@ def with_canaries(of: EvalReport, num_right: int) -> EvalReport:
     return replace(of, items=(*of.items, *items("critic", 100, num_right)))
 
 
-def with_divergence(of: EvalReport, nats: float) -> EvalReport:
-    return replace(of, losses={**of.losses, "KL to the base": (nats,) * 12})
+def test_canaries_among_the_items_are_held_to_their_bounds() -> None:
+    before, base = with_canaries(CURRENT, 100), with_canaries(BASE_REPORT, 100)
+    assert promote(with_canaries(GOOD, 100), before, base, [], CONFIG).promoted
+    refused = promote(with_canaries(GOOD, 95), before, base, [], CONFIG)
+    # against the current adapter and against the base
+    assert len(said(refused, "refused", "")) == 2, refused.reasons
 
 
 @pytest.mark.parametrize(
-    ("change", "good", "bad"), [(with_canaries, 100, 95), (with_divergence, 0, 1)]
+    ("current", "kl", "state", "num_said"),
+    [
+        (0.05, 0.09, "ok", 2),
+        (0.05, 0.16, "warn", 2),  # 0.11 more than the adapter in use, and 0.16 from the base
+        (0.10, 0.18, "warn", 1),  # 0.08 more than before, but 0.18 from the base
+        (0.05, 0.36, "refused", 2),
+        (0.25, 0.31, "refused", 1),  # a small step more, and beyond what all nights may cost
+    ],
 )
-def test_what_the_gate_knows_only_by_name_is_held_to_its_bounds(
-    change: Callable[[EvalReport, int], EvalReport], good: int, bad: int
+def test_divergence_from_the_base_is_bounded_by_night_and_in_sum(
+    current: float, kl: float, state: str, num_said: int
 ) -> None:
-    before, base = change(CURRENT, good), change(BASE_REPORT, good)
-    assert promote(change(GOOD, good), before, base, [], CONFIG).promoted
-    refused = promote(change(GOOD, bad), before, base, [], CONFIG)
-    # against the current adapter and against the base
-    assert len(said(refused, "refused", "")) == 2, refused.reasons
+    def at(of: EvalReport, kl: float) -> EvalReport:
+        return replace(of, losses={"notes": (2.0,) * 12}, divergences={"notes": (kl,) * 12})
+
+    promotion = decide(at(GOOD, kl), at(CURRENT, current), at(BASE_REPORT, 0.0))
+    assert promotion.promoted is (state != "refused"), promotion.reasons
+    assert len(said(promotion, state, "rise of KL to the base on")) == num_said, promotion.reasons
+    key = "kl_rise/notes"
+    assert promotion.numbers[key] == pytest.approx(kl)
+    assert promotion.numbers[f"{key}_of_night"] == pytest.approx(kl - current)
+
+
+def test_a_night_refused_for_its_divergence_alone_may_pass_with_less_of_its_delta() -> None:
+    far = report("tonight", uptake=34, kl=1.0)
+    checks = check_night(far, CURRENT, BASE_REPORT, [], CONFIG)
+    assert {one.rule for one in checks if one.state == "refused"} == {"kl"}
+    assert failed_only_by_forgetting(checks)
 
 
 @pytest.mark.parametrize(
@@ -153,6 +182,16 @@ def test_what_the_gate_knows_only_by_name_is_held_to_its_bounds(
         (decide(replace(GOOD, losses={"book.txt": (2.0, 2.0)})), "not measured on the same texts"),
         (decide(current=replace(CURRENT, losses={})), "current was not measured on the same"),
         (all_three(lambda of: replace(of, losses={"book.txt": ()})), "no loss of the candidate"),
+        (decide(replace(GOOD, divergences={})), "the KL to the base of the candidate on book.txt"),
+        (decide(base=replace(BASE_REPORT, divergences={})), "the KL to the base of the base on"),
+        (
+            all_three(lambda of: replace(of, divergences={"book.txt": (0.0,)})),
+            "of the candidate, the current and the base on book.txt was not measured",
+        ),
+        (
+            decide(replace(GOOD, divergences={**GOOD.divergences, "book.txt": (math.nan, 0.0)})),
+            "a KL to the base of the candidate on book.txt is no number",
+        ),
         # no numbers
         (decide(first_margin_is(math.nan)(GOOD)), "likelihoods of the candidate are no numbers"),
         (decide(first_margin_is(-math.inf)(GOOD)), "likelihoods of the candidate are no numbers"),
@@ -289,7 +328,8 @@ def test_what_nobody_measured_is_named_once() -> None:
 
 def test_a_few_texts_are_held_to_their_mean_alone() -> None:
     def with_losses(of: EvalReport, *losses: float) -> EvalReport:
-        return replace(of, losses={"notes": losses})
+        kept = tuple(0.0 for _ in losses)
+        return replace(of, losses={"notes": losses}, divergences={"notes": kept})
 
     def decide_rises(rises: Sequence[float]) -> Promotion:
         return promote(
@@ -382,7 +422,8 @@ def test_what_is_missing_everywhere_is_said_once() -> None:
     assert all_three(lambda of: replace(of, missing=("uptake: too few",))).reasons == (
         "refused: not measured: uptake: too few",
     )
-    assert all_three(lambda of: replace(of, losses={"book.txt": ()})).reasons == (
+    nothing: dict[str, tuple[float, ...]] = {"book.txt": ()}
+    assert all_three(lambda of: replace(of, losses=nothing, divergences=nothing)).reasons == (
         "refused: no loss of the candidate, the current and the base on book.txt",
     )
 

@@ -6,7 +6,7 @@ cluster, as a run of many nights would meet them.
 """
 
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from typing import NamedTuple
@@ -14,11 +14,11 @@ from typing import NamedTuple
 from ddl_train.config import Bounds, PromoteConfig
 from ddl_train.gate.checks import gained, suite_of
 from ddl_train.gate.gains import check_gain, spend_alpha
-from ddl_train.gate.harms import HARMS, Harm
+from ddl_train.gate.harms import HARMS, TEXT_HARMS, Harm, text_rises
 from ddl_train.probes.statistics import exact_gain_test
 from ddl_train.records import EvalReport, ItemResult, Promotion
 
-FORGETTING = ("retention", "skill", "false_memory", "loss")
+FORGETTING = ("retention", "skill", "false_memory", "loss", "kl")
 COLLAPSE = ("eos", "length", "diversity")
 LIVED = Promotion(candidate="", promoted=False, reasons=())
 """A night that is over: only that it was counts."""
@@ -41,8 +41,8 @@ def plant(
     bounds: Bounds = getattr(config, harm)
     wanted = size * bounds.block
     rng = random.Random(f"{harm}/{seed}")
-    if harm == "loss":
-        return _plant_loss(report, base, wanted)
+    if harm in TEXT_HARMS:
+        return _plant_texts(harm, report, base, wanted)
     rule = next(one for one in HARMS if one.name == harm)
     items, before = list(report.items), list(base.items)
     places = [
@@ -86,14 +86,18 @@ def _lost(
     return {"drop": -mean, "rise": mean, "change": abs(mean)}[rule.worse]
 
 
-def _plant_loss(report: EvalReport, base: EvalReport, wanted: float) -> EvalReport | None:
+def _plant_texts(
+    harm: str, report: EvalReport, base: EvalReport, wanted: float
+) -> EvalReport | None:
     if not report.losses:
         return None
     name = next(iter(report.losses))
-    old, new = base.losses[name], report.losses[name]
-    more = wanted + 1e-9 - (sum(new) - sum(old)) / len(new)
-    losses = {**report.losses, name: tuple(loss + more for loss in new)}
-    return replace(report, adapter=f"{report.adapter}, planted", losses=losses)
+    rises = text_rises(harm, name, report, base)
+    more = wanted + 1e-9 - sum(rises) / len(rises)
+    field = "losses" if harm == "loss" else "divergences"
+    sets: Mapping[str, Sequence[float]] = getattr(report, field)
+    planted = {**sets, name: tuple(value + more for value in sets[name])}
+    return replace(report, adapter=f"{report.adapter}, planted", **{field: planted})  # type: ignore[arg-type]
 
 
 def count_promoting_runs(

@@ -5,6 +5,7 @@ when merging; TRL replaces the `forward` of the model it trains. None of this ma
 here: the base is frozen, in evaluation mode and bitwise the same before and after.
 """
 
+import hashlib
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -66,15 +67,16 @@ class Adapters:
         """Forget an adapter and free its weights."""
         self._path_of(version)
         del self._paths[version]
-        if self._peft is None or version not in self._peft.peft_config:
+        slot = _slot(version)
+        if self._peft is None or slot not in self._peft.peft_config:
             return
-        others = [name for name in self._peft.peft_config if name != version]
+        others = [name for name in self._peft.peft_config if name != slot]
         if not others:
             self._detach()
             return
-        if version in self._peft.active_adapters:
+        if slot in self._peft.active_adapters:
             self._peft.set_adapter(others[0], inference_mode=True)
-        self._peft.delete_adapter(version)
+        self._peft.delete_adapter(slot)
 
     @contextmanager
     def active(self, version: str) -> Iterator[Any]:
@@ -117,19 +119,19 @@ class Adapters:
         return self._paths[version]
 
     def _with_adapter(self, version: str) -> Any:
-        path = str(self._path_of(version))
+        path, slot = str(self._path_of(version)), _slot(version)
         try:
             if self._peft is None:
                 self._peft = PeftModel.from_pretrained(
-                    self._base, path, adapter_name=version, is_trainable=False
+                    self._base, path, adapter_name=slot, is_trainable=False
                 )
-            elif version not in self._peft.peft_config:
-                self._peft.load_adapter(path, adapter_name=version, is_trainable=False)
+            elif slot not in self._peft.peft_config:
+                self._peft.load_adapter(path, adapter_name=slot, is_trainable=False)
         except (OSError, ValueError, RuntimeError, KeyError, SafetensorError) as error:
             self._detach()
             reason = " ".join(str(error).split())[:300]
             raise AdapterError(f"{path}: the adapter cannot be loaded: {reason}") from error
-        self._peft.set_adapter(version, inference_mode=True)
+        self._peft.set_adapter(slot, inference_mode=True)
         self._peft.requires_grad_(False).eval()
         return self._peft
 
@@ -138,6 +140,11 @@ class Adapters:
         if self._peft is not None:
             self._peft = None
             reclaim(self._base)
+
+
+def _slot(version: str) -> str:
+    """PEFT's name for it, which becomes an attribute of modules: no path, no `half`, no dot."""
+    return f"adapter_{hashlib.sha256(version.encode()).hexdigest()[:16]}"
 
 
 def reclaim(base: Any) -> None:

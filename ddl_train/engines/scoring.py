@@ -46,9 +46,9 @@ class Scorer:
     """Answers queries with one model after another, in batches that fit."""
 
     def __init__(self, base: Any, *, pad: int, batch_size: int, device: torch.device) -> None:
-        self._pad = pad
+        self.pad = pad
+        self.device = device
         self._batch_size = batch_size
-        self._device = device
         self._vocabulary = int(base.get_input_embeddings().num_embeddings)
         self._budget = LOGITS_BUDGET["cuda" if device.type == "cuda" else "cpu"]
         self.can_share = can_share(base)
@@ -62,6 +62,14 @@ class Scorer:
         for batch in self._batches(queries):
             num_tokens += self._run(model, queries, batch, results)
         return results, num_tokens
+
+    def has_room(self, num_rows: int, num_positions: int, *, num_passes: int = 1) -> bool:
+        """Whether so many rows may go through a model at once, with logits at so many positions.
+
+        The logits of `num_passes` are held side by side.
+        """
+        num_logits = num_passes * num_rows * num_positions * self._vocabulary
+        return num_rows <= self._batch_size and num_logits <= self._budget
 
     def _batches(self, queries: Sequence[Query]) -> list[list[Family]]:
         """Families of like length together; longest first, so what does not fit fails at once."""
@@ -77,7 +85,7 @@ class Scorer:
         for family in sorted(families, key=size, reverse=True):
             wants = max(len(queries[member].wanted) for member in family.members)
             rows, keep = rows + len(family.members), max(keep, wants)
-            fits = rows <= self._batch_size and rows * keep * self._vocabulary <= self._budget
+            fits = self.has_room(rows, keep)
             alike = batches and (batches[-1][0].num_shared > 0) == (family.num_shared > 0)
             if fits and alike:
                 batches[-1].append(family)
@@ -101,9 +109,9 @@ class Scorer:
             cache, past = self._read_shared(model, queries, batch)
             num_tokens += sum(family.num_shared for family in batch)
         rests = [queries[m].ids[f.num_shared :] for f in batch for m in f.members]
-        padded = pad_left(rests, self._pad, self._device)
+        padded = pad_left(rests, self.pad, self.device)
         num_tokens += sum(map(len, rests))
-        logits = _forward(model, padded, keep, cache=cache, past=past).logits
+        logits = forward(model, padded, keep, cache=cache, past=past).logits
         for row, member in enumerate(members):
             results[member] = _pick(logits[row], queries[member].wanted)
         return num_tokens
@@ -113,10 +121,10 @@ class Scorer:
     ) -> tuple[Any, torch.Tensor]:
         """Keys and values of each family's beginning, repeated for each of its members."""
         beginnings = [queries[f.members[0]].ids[: f.num_shared] for f in batch]
-        padded = pad_left(beginnings, self._pad, self._device)
-        cache = _forward(model, padded, 1, use_cache=True).past_key_values
+        padded = pad_left(beginnings, self.pad, self.device)
+        cache = forward(model, padded, 1, use_cache=True).past_key_values
         owners = [number for number, family in enumerate(batch) for _ in family.members]
-        rows = torch.tensor(owners, device=self._device)
+        rows = torch.tensor(owners, device=self.device)
         cache.reorder_cache(rows)
         return cache, padded.attention_mask[rows]
 
@@ -166,7 +174,7 @@ def _extent(family: Family, queries: Sequence[Query]) -> tuple[int, int]:
     return max(len(queries[member].ids) for member in family.members), -family.members[0]
 
 
-def _forward(
+def forward(
     model: Any,
     padded: Padded,
     keep: int,

@@ -17,6 +17,7 @@ from ddl_train.config import ModelConfig
 from ddl_train.engines.adapters import Adapters
 from ddl_train.engines.batches import by_length, pad_left
 from ddl_train.engines.chat import ChatFormat
+from ddl_train.engines.divergence import weigh
 from ddl_train.engines.generation import Writer
 from ddl_train.engines.integers import IntegerTree
 from ddl_train.engines.loading import LoadedBase, load_base
@@ -29,6 +30,7 @@ from ddl_train.records import (
     FloatArray,
     Likelihood,
     Sampling,
+    TextLoss,
     Usage,
 )
 
@@ -152,7 +154,17 @@ class TransformersEngine:
         """Score each continuation, in order; EOS after the continuation is not counted."""
         start = time.perf_counter()
         split = [self._given_and_scored(item) for item in items]
-        return self._likelihoods(split, adapter=adapter, start=start)
+        asked = [number for number, (_, scored) in enumerate(split) if scored]
+        queries = [
+            Query([*split[n][0], *split[n][1][:-1]], [[token] for token in split[n][1]])
+            for n in asked
+        ]
+        answers, num_tokens = self._ask(queries, adapter)
+        results = [Likelihood(total=0.0, num_tokens=0) for _ in split]
+        for number, rows in zip(asked, answers, strict=True):
+            total = float(sum(row[0] for row in rows))
+            results[number] = Likelihood(total=total, num_tokens=len(rows))
+        return results, self._usage(start, num_tokens, 0)
 
     def integer_distribution(
         self, prompts: Sequence[str], *, low: int, high: int, adapter: str
@@ -170,18 +182,30 @@ class TransformersEngine:
         table = np.stack(rows) if rows else np.zeros((0, high - low + 1), dtype=np.float32)
         return table, self._usage(start, num_tokens, 0)
 
-    def text_loss(self, texts: Sequence[str], *, adapter: str) -> tuple[list[Likelihood], Usage]:
-        """Log-likelihood of plain texts, without the chat format.
+    def text_loss(self, texts: Sequence[str], *, adapter: str) -> tuple[list[TextLoss], Usage]:
+        """Loss of plain texts, without the chat format, and their divergence from the base.
 
         A text begins with BOS where the tokenizer has one; otherwise its first token is not
         scored. Texts longer than `model.max_length` are cut into windows that each begin anew.
         """
         start = time.perf_counter()
-        windows = [self._windows(text) for text in texts]
-        split = [(bos, ids) if bos else (ids[:1], ids[1:]) for text in windows for bos, ids in text]
-        parts, usage = self._likelihoods(split, adapter=adapter, start=start)
-        waiting = iter(parts)
-        return [_sum([next(waiting) for _ in text]) for text in windows], usage
+        windows = [
+            (number, [*bos, *ids], len(ids) - (not bos))
+            for number, text in enumerate(texts)
+            for bos, ids in self._windows(text)
+        ]
+        with torch.no_grad():
+            weighed, num_tokens = weigh(
+                self._scorer, self.adapters, adapter, [window[1:] for window in windows]
+            )
+        sums = np.zeros((len(texts), 3))
+        for (number, _, num_scored), found in zip(windows, weighed, strict=True):
+            sums[number] += (-found.log_prob, found.divergence, num_scored)
+        losses = [
+            TextLoss(loss=loss / max(n, 1), divergence=kl / max(n, 1), num_tokens=int(n))
+            for loss, kl, n in sums.tolist()
+        ]
+        return losses, self._usage(start, num_tokens, 0)
 
     def hidden_states(self, texts: Sequence[str]) -> tuple[FloatArray, Usage]:
         """Mean-pooled last hidden states of the base: [n, width], not normalised.
@@ -211,22 +235,6 @@ class TransformersEngine:
                     counts[number] += len(ids)
         means = pooled / np.maximum(counts, 1)[:, None]
         return means.astype(np.float32), self._usage(start, sum(lengths), 0)
-
-    def _likelihoods(
-        self, split: Sequence[tuple[list[int], list[int]]], *, adapter: str, start: float
-    ) -> tuple[list[Likelihood], Usage]:
-        """Likelihood of the second ids after the first."""
-        asked = [number for number, (_, scored) in enumerate(split) if scored]
-        queries = [
-            Query([*split[n][0], *split[n][1][:-1]], [[token] for token in split[n][1]])
-            for n in asked
-        ]
-        answers, num_tokens = self._ask(queries, adapter)
-        results = [Likelihood(total=0.0, num_tokens=0) for _ in split]
-        for number, rows in zip(asked, answers, strict=True):
-            total = float(sum(row[0] for row in rows))
-            results[number] = Likelihood(total=total, num_tokens=len(rows))
-        return results, self._usage(start, num_tokens, 0)
 
     def _ask(self, queries: Sequence[Query], adapter: str) -> tuple[list[list[list[float]]], int]:
         with torch.no_grad(), self.adapters.active(adapter) as model:
@@ -281,12 +289,6 @@ class TransformersEngine:
             seconds=time.perf_counter() - start,
             flops=2.0 * self._num_used_parameters * (num_read + num_written),
         )
-
-
-def _sum(parts: Sequence[Likelihood]) -> Likelihood:
-    return Likelihood(
-        total=sum(part.total for part in parts), num_tokens=sum(part.num_tokens for part in parts)
-    )
 
 
 def _num_used_parameters(base: Any) -> int:

@@ -39,14 +39,17 @@ def check_completeness(candidate: EvalReport, current: EvalReport, base: EvalRep
     for name, report in (("current", current), ("base", base)):
         if _item_keys(report) != _item_keys(candidate):
             problems.append(f"the {name} was not asked the same items in the same order")
-        if _text_sizes(report) != _text_sizes(candidate):
+        if _sizes(report.losses) != _sizes(candidate.losses):
             problems.append(f"the {name} was not measured on the same texts")
-    if not candidate.losses and not suite_of(candidate, "retention"):
-        problems.append("retention was not measured: no held-out documents and no retention file")
+    if not candidate.losses:
+        problems.append(
+            "retention was not measured on any text, nor the KL to the base: no held-out documents "
+            "and no retention file"
+        )
     if problems:
         unique = dict.fromkeys(problems)
         return [Check(rule="complete", state="refused", sentence=problem) for problem in unique]
-    count = f"{len(candidate.items)} items and {sum(_text_sizes(candidate).values())} texts"
+    count = f"{len(candidate.items)} items and {sum(_sizes(candidate.losses).values())} texts"
     sentence = f"all three reports hold the same {count}"
     return [Check(rule="complete", state="ok", sentence=sentence)]
 
@@ -105,6 +108,11 @@ def _faults_of(report: EvalReport) -> list[tuple[str, str]]:
             faults.append(("no loss", f" on {texts}"))
         elif not all(math.isfinite(loss) for loss in losses):
             faults.append(("a loss", f" on {texts} is no number"))
+        divergences = report.divergences.get(texts, ())
+        if len(divergences) != len(losses):
+            faults.append(("the KL to the base", f" on {texts} was not measured"))
+        elif not all(math.isfinite(value) for value in divergences):
+            faults.append(("a KL to the base", f" on {texts} is no number"))
     return faults
 
 
@@ -116,5 +124,5 @@ def _item_keys(report: EvalReport) -> list[tuple[str, str]]:
     return [(item.suite, item.probe_id) for item in report.items]
 
 
-def _text_sizes(report: EvalReport) -> dict[str, int]:
-    return {name: len(losses) for name, losses in report.losses.items()}
+def _sizes(sets: Mapping[str, Sequence[float]]) -> dict[str, int]:
+    return {name: len(values) for name, values in sets.items()}

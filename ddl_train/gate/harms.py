@@ -64,8 +64,8 @@ HARMS = (
     Harm("eos", ("retention", "skill"), finished, "drop"),
     Harm("length", ("retention", "skill"), log_length, "change"),
 )
-LOSSES = (("kl", "KL"), ("loss", ""))
-"""Bounds of a set of texts, by how its name begins: divergence from the base, or token loss."""
+TEXT_HARMS = {"loss": "token loss", "kl": "KL to the base"}
+"""What is measured on each set of texts, under the name of its bounds."""
 UNASKED = ("critic", "eos", "length")
 """Harms whose absence is not said: answers are written where a suite writes any, and the critic,
 which is the frozen base, is put to its canaries before the night."""
@@ -84,8 +84,9 @@ def check_harms(
         checks += [check for check in of_harm if check is not None]
         if of_harm[-1] is None and harm.name not in UNASKED:
             silent.append(harm.name)
-    for texts in candidate.losses:
-        checks += [_of_texts(texts, candidate, other, name, config) for name, other in known]
+    for rule in TEXT_HARMS:
+        for texts in candidate.losses:
+            checks += [_of_texts(rule, texts, candidate, other, config) for other in known]
     if silent:
         sentence = f"not measured, so nothing is known about it: {', '.join(silent)}"
         checks.append(Check(rule="unmeasured", state="warn", sentence=sentence))
@@ -94,7 +95,7 @@ def check_harms(
 
 def is_forgetting(rule: str) -> bool:
     """True for rules that a smaller delta may mend."""
-    return rule in ("kl", "loss") or any(one.name == rule and one.is_forgetting for one in HARMS)
+    return rule in TEXT_HARMS or any(one.name == rule and one.is_forgetting for one in HARMS)
 
 
 def _of_items(
@@ -126,16 +127,27 @@ def _of_items(
 
 
 def _of_texts(
-    texts: str, candidate: EvalReport, other: EvalReport, against: str, config: PromoteConfig
+    rule: str,
+    texts: str,
+    candidate: EvalReport,
+    known: tuple[str, EvalReport],
+    config: PromoteConfig,
 ) -> Check:
-    rule = next(rule for rule, beginning in LOSSES if texts.startswith(beginning))
-    pairs = zip(candidate.losses[texts], other.losses[texts], strict=True)
-    rises = [new - old for new, old in pairs]
+    against, other = known
+    rises = text_rises(rule, texts, candidate, other)
     names = [str(number) for number in range(len(rises))]
     interval = interval_of(rises, names, 1 - config.confidence, config)
-    what = f"rise of token loss on {texts}" if rule == "loss" else f"rise of {texts}"
+    what = f"rise of {TEXT_HARMS[rule]} on {texts}"
     words = (what, f"{rule}_rise/{texts}", f"{len(rises)} texts")
     return _judge(rule, words, interval, against, config)
+
+
+def text_rises(rule: str, texts: str, candidate: EvalReport, other: EvalReport) -> list[float]:
+    """Of `loss` or `kl`, text by text. The base's divergence is nothing, so its rise is all of it."""
+    new, old = (
+        (one.losses if rule == "loss" else one.divergences)[texts] for one in (candidate, other)
+    )
+    return [after - before for after, before in zip(new, old, strict=True)]
 
 
 def _judge(

@@ -25,6 +25,9 @@ def half_of(report: EvalReport, half: int) -> EvalReport:
         report,
         items=tuple(item for item in report.items if _half(*_place(item)) == half),
         losses={name: _half_of_texts(name, losses, half) for name, losses in report.losses.items()},
+        divergences={
+            name: _half_of_texts(name, values, half) for name, values in report.divergences.items()
+        },
     )
 
 

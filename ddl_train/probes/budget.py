@@ -78,7 +78,8 @@ def count_tokens(
         total += prompt + sum(answers) + sum(count(text) for text in one.probe.choices)
         if not one.probe.choices:
             total += prompt + max(max_new_tokens, *answers)
-    total += sum(count(text) for texts in suites.texts.values() for text in texts)
+    # under the adapter and under the base
+    total += 2 * sum(count(text) for texts in suites.texts.values() for text in texts)
     for pair in suites.pairs:
         prompt = count_prompt(prompts.render("propose", a=pair.a.text, b=pair.b.text))
         total += prompt + dream_tokens + _AXES * (prompt + dream_tokens)

@@ -35,6 +35,8 @@ SUITES = (
 """All that can be asked for by name."""
 HELD_OUT = "held-out documents"
 """Name of the text set that memory keeps from wake and sleep."""
+QUESTIONS = "retention questions"
+"""Name of the text set that stands in where there is no other: a question and its right answer."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -43,7 +45,7 @@ class Suites:
 
     asked: tuple[Asked, ...]
     texts: Mapping[str, tuple[str, ...]]
-    """Text sets whose token loss is measured, by name."""
+    """Text sets whose token loss and divergence from the base are measured, by name."""
     dreamt: Mapping[str, bool]
     """Normalised statement that a probe is about -> whether an admitted insight states it."""
     missing: tuple[str, ...] = ()
@@ -118,6 +120,9 @@ def build_suites(
             first, share = {one for one, about_it in about.items() if about_it in told}, 0.75
         chosen = _cap(probes, first, share, config.max_items, seed)
         asked += [Asked(name, one) for one in chosen]
+    kept = [one.probe for one in asked if one.suite == "retention"]
+    if kept and not texts:
+        texts = {QUESTIONS: tuple(f"{one.prompt}\n{one.answers[0]}" for one in kept)}
     return Suites(
         asked=tuple(asked),
         texts=texts,

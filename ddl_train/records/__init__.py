@@ -24,7 +24,7 @@ from ddl_train.records.model import (
     Usage,
 )
 from ddl_train.records.progress import Progress, SilentProgress, StageProgress
-from ddl_train.records.seams import Critic, Embedder, Engine, Generator, Prompts, Space
+from ddl_train.records.seams import Critic, Embedder, Engine, Generator, Prompts, Space, VectorSpace
 from ddl_train.records.sleep import AdapterVersion, StudyItem, TrainingRow
 from ddl_train.records.wake import AXES, Insight, Proposal, Scores, Verdict
 
@@ -62,5 +62,6 @@ __all__ = [
     "TextLoss",
     "TrainingRow",
     "Usage",
+    "VectorSpace",
     "Verdict",
 ]

@@ -70,6 +70,14 @@ class Space(Protocol):
         ...
 
 
+class VectorSpace(Space, Protocol):
+    """The same, and what memory holds there."""
+
+    def nearest(self, vectors: FloatArray, k: int) -> tuple[Any, FloatArray]:
+        """Ids and cosines of the k nearest concepts to an embedder's vectors."""
+        ...
+
+
 class Generator(Protocol):
     def propose(
         self, pairs: Sequence[ConceptPair], *, adapter: str, seed: int

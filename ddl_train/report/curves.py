@@ -50,7 +50,7 @@ class Point:
     n: int
     """Items asked, or texts read."""
     value: float
-    """Share right, 0 to 1; for losses the mean change of token loss against the base, in nats."""
+    """Share right, 0 to 1; of texts the mean change against the base, in nats."""
     low: float
     high: float
 
@@ -60,7 +60,7 @@ class Curve:
     """One suite or text set over the cycles: each night's candidate, and the untouched base."""
 
     name: str
-    """Of the suite; for losses of the text set."""
+    """Of the suite, or of the text set."""
     title: str
     unit: str
     """`share`, `nats`, or `number` for a figure of a whole suite, which has no interval."""
@@ -140,20 +140,29 @@ def loss_curves(run: Run, cycles: Sequence[JsonObject]) -> list[Curve]:
     Texts differ far more from each other than one text under two adapters: only the paired
     difference tells anything.
     """
+    return _text_curves(run, cycles, "losses", "token loss")
+
+
+def divergence_curves(run: Run, cycles: Sequence[JsonObject]) -> list[Curve]:
+    """Mean token KL(adapter || base) on every set of retention texts, over the cycles."""
+    return _text_curves(run, cycles, "divergences", "KL to the base")
+
+
+def _text_curves(run: Run, cycles: Sequence[JsonObject], field: str, title: str) -> list[Curve]:
     found: dict[str, list[Point]] = {}
     for cycle in cycles:
         reports = {report.adapter: report for report in run.reports(cycle["cycle"])}
         if cycle["candidate"] not in reports or BASE not in reports:
             continue
-        for name, losses in reports[cycle["candidate"]].losses.items():
-            before = reports[BASE].losses.get(name, ())
-            rises = [new - old for new, old in zip(losses, before, strict=False)]
-            if len(losses) == len(before) > 0 and all(map(math.isfinite, rises)):
+        for name, values in getattr(reports[cycle["candidate"]], field).items():
+            before = getattr(reports[BASE], field).get(name, ())
+            rises = [new - old for new, old in zip(values, before, strict=False)]
+            if len(values) == len(before) > 0 and all(map(math.isfinite, rises)):
                 found.setdefault(name, []).append(_rise(cycle["cycle"], rises))
     return [
         Curve(
             name=name,
-            title=f"token loss, {name}",
+            title=f"{title}, {name}",
             unit="nats",
             candidate=tuple(points),
             base=(),

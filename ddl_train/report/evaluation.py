@@ -15,7 +15,7 @@ from ddl_train.probes.context import who_knows
 from ddl_train.probes.examination import Examination, Kind, Rate
 from ddl_train.probes.statistics import paired_interval, wilson
 from ddl_train.records import EvalReport, ItemResult, JsonObject
-from ddl_train.report.suites import group_items, mean_losses, reports_object
+from ddl_train.report.suites import group_items, mean_divergences, mean_losses, reports_object
 
 BOUND = 0.975
 """Confidence of each bound by itself: the two make a 95 % interval."""
@@ -160,10 +160,12 @@ def _shares(reports: Sequence[EvalReport]) -> Table:
         known = next(items for items in of_suite if items)
         chance = sum(item.chance for item in known) / len(known)
         table.add_row(suite, *map(_share_cell, of_suite), f"{100 * chance:.1f}", f"{len(known):,}")
-    losses = [mean_losses(report) for report in reports]
-    for name in dict.fromkeys(name for one in losses for name in one):
-        cells = [f"{one[name]:.3f}" if name in one else "-" for one in losses]
-        table.add_row(f"token loss, {name}", *cells, "", f"{len(reports[0].losses[name]):,}")
+    for title, means in (("token loss", mean_losses), ("KL to the base", mean_divergences)):
+        of_texts = [means(report) for report in reports]
+        for name in dict.fromkeys(name for one in of_texts for name in one):
+            cells = [f"{one[name]:.3f}" if name in one else "-" for one in of_texts]
+            num_texts = max(len(report.losses.get(name, ())) for report in reports)
+            table.add_row(f"{title}, {name}", *cells, "", f"{num_texts:,}")
     for name in dict.fromkeys(name for report in reports for name in report.figures):
         cells = [
             f"{report.figures[name]:.3f}" if name in report.figures else "-" for report in reports

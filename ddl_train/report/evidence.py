@@ -23,7 +23,13 @@ from ddl_train.records import (
     Promotion,
 )
 from ddl_train.report.canvas import PAPER, png_of
-from ddl_train.report.curves import LESS_IS_BETTER, loss_curves, suite_curves, suite_title
+from ddl_train.report.curves import (
+    LESS_IS_BETTER,
+    divergence_curves,
+    loss_curves,
+    suite_curves,
+    suite_title,
+)
 from ddl_train.report.pictures import file_name
 from ddl_train.report.plots import curve_figure
 from ddl_train.report.status import read_status
@@ -188,6 +194,7 @@ def _report_object(report: EvalReport, paths: Sequence[str]) -> JsonObject:
             for suite, items in group_items(report).items()
         },
         "losses": {Path(name).name: list(losses) for name, losses in report.losses.items()},
+        "divergences": {Path(name).name: list(kl) for name, kl in report.divergences.items()},
         "figures": dict(report.figures),
         "missing": [without_folders(one, paths) for one in report.missing],
         "items": [
@@ -261,6 +268,7 @@ def draw_evidence(run: Run) -> dict[str, bytes]:
         for kind, curves in (
             ("suite", suite_curves(run, cycles)),
             ("loss", loss_curves(run, cycles)),
+            ("kl", divergence_curves(run, cycles)),
         )
         for curve in curves
     }

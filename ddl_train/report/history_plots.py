@@ -13,7 +13,7 @@ from ddl_train.records import BASE, JsonObject
 from ddl_train.report.canvas import LETTERS, PAPER, Palette, new_panels, png_of
 from ddl_train.report.curves import Curve, Point, suite_title
 from ddl_train.report.pictures import file_name
-from ddl_train.report.plots import broken_line, draw_curve, frame
+from ddl_train.report.plots import Line, broken_line, draw_curve, frame, line_figure
 from ddl_train.storage.files import make_folder, write_bytes
 
 SURE = 0.05
@@ -21,7 +21,7 @@ SURE = 0.05
 
 
 def draw_history(history: JsonObject, folder: Path) -> list[Path]:
-    """Write a PNG for each suite, and return their paths.
+    """Write a PNG for each suite and set of texts, and return their paths.
 
     Args:
         history: of `trends.read_history`; the adapter in use after each cycle.
@@ -51,6 +51,14 @@ def draw_history(history: JsonObject, folder: Path) -> list[Path]:
         )
         paths.append(folder / f"history-{file_name(suite)}.png")
         write_bytes(paths[-1], png_of(figure, suite_title(suite)))
+    for name, series in history["texts"].items():
+        points = [
+            (cycles[place], nats)
+            for place, nats in zip(series["places"], series["nats"], strict=True)
+        ]
+        line: Line = ("in use", "blue", points)
+        paths.append(folder / f"history-{file_name(name)}.png")
+        write_bytes(paths[-1], png_of(line_figure([line], cycles, PAPER), name))
     return paths
 
 

@@ -9,6 +9,7 @@ from ddl_train.records import Concept, Insight, JsonObject, Scores, Verdict
 from ddl_train.report.curves import (
     Curve,
     Diversity,
+    divergence_curves,
     diversity,
     figure_curves,
     loss_curves,
@@ -29,6 +30,7 @@ class Material:
     status: JsonObject
     suites: tuple[Curve, ...]
     losses: tuple[Curve, ...]
+    divergences: tuple[Curve, ...]
     figures: tuple[Curve, ...]
     """Figures of whole suites, such as a Vendi score."""
     diversity: tuple[Diversity, ...]
@@ -80,6 +82,7 @@ def read_material(run: Run, *, most_places: int) -> Material:
         status=status,
         suites=tuple(suite_curves(run, status["cycles"])),
         losses=tuple(loss_curves(run, status["cycles"])),
+        divergences=tuple(divergence_curves(run, status["cycles"])),
         figures=tuple(figure_curves(run, status["cycles"])),
         diversity=tuple(diversity(verdicts)),
         admitted_scores=_scores(given, is_admitted=True),

@@ -51,8 +51,9 @@ def suite_pictures(material: Material) -> list[Picture]:
 
 
 def loss_pictures(material: Material) -> list[Picture]:
-    """A picture for each set of retention texts."""
-    return _curves("loss", material.losses, material)
+    """Token loss, and KL to the base, of each set of retention texts."""
+    losses = _curves("loss", material.losses, material)
+    return [*losses, *_curves("kl", material.divergences, material)]
 
 
 def figure_pictures(material: Material) -> list[Picture]:

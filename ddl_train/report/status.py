@@ -22,6 +22,7 @@ Keys are stable: `format` rises when one changes its meaning or goes. Adding a k
                          base does not
         suites{}        suite -> {candidate|current|base: {n, accuracy, chance, margin}}
         losses{}        text set -> {candidate|current|base: mean token loss in nats}
+        divergences{}   text set -> {candidate|current|base: mean token KL to the base in nats}
         missing[]       suites that could not be measured, and why
         tax             see below
     tax             the same over all cycles:
@@ -40,7 +41,7 @@ Keys are stable: `format` rises when one changes its meaning or goes. Adding a k
 from collections.abc import Sequence
 
 from ddl_train.records import BASE, EvalReport, JsonObject, Usage
-from ddl_train.report.suites import mean_losses, score_suites
+from ddl_train.report.suites import mean_divergences, mean_losses, score_suites
 from ddl_train.report.tally import (
     WAKE_ROLES,
     Counts,
@@ -151,6 +152,7 @@ def _measured(
     places = {"candidate": candidate, "current": current, "base": BASE}
     suites: dict[str, JsonObject] = {}
     losses: dict[str, JsonObject] = {}
+    divergences: dict[str, JsonObject] = {}
     for place, adapter in places.items():
         report = of_adapter.get(adapter) if adapter else None
         if report is None:
@@ -164,8 +166,10 @@ def _measured(
             }
         for texts, loss in mean_losses(report).items():
             losses.setdefault(texts, {})[place] = loss
+        for texts, divergence in mean_divergences(report).items():
+            divergences.setdefault(texts, {})[place] = divergence
     missing = list(dict.fromkeys(why for report in reports for why in report.missing))
-    return {"suites": suites, "losses": losses, "missing": missing}
+    return {"suites": suites, "losses": losses, "divergences": divergences, "missing": missing}
 
 
 def _tax(

@@ -1,6 +1,6 @@
 """Suites of a report in figures: how many items, how many right, and what guessing would give."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 from ddl_train.records import EvalReport, ItemResult, JsonObject
@@ -41,7 +41,16 @@ def group_items(report: EvalReport) -> dict[str, list[ItemResult]]:
 
 def mean_losses(report: EvalReport) -> dict[str, float]:
     """Name of a set of retention texts -> mean token loss in nats."""
-    return {name: sum(losses) / len(losses) for name, losses in report.losses.items() if losses}
+    return _means(report.losses)
+
+
+def mean_divergences(report: EvalReport) -> dict[str, float]:
+    """Name of a set of retention texts -> mean token KL(adapter || base) in nats."""
+    return _means(report.divergences)
+
+
+def _means(sets: Mapping[str, Sequence[float]]) -> dict[str, float]:
+    return {name: sum(values) / len(values) for name, values in sets.items() if values}
 
 
 def flipped(
@@ -67,21 +76,26 @@ def _score(items: list[ItemResult]) -> SuiteScore:
 
 
 def reports_object(reports: Sequence[EvalReport]) -> JsonObject:
-    """Reports as `eval --json` prints them: {adapters[], suites{}, losses{}, missing[], items[]}.
+    """Reports as `eval --json` prints them.
 
-    `suites` and `losses` are keyed by suite, then by adapter; `items` hold every answer.
+    {adapters[], suites{}, losses{}, divergences{}, missing[], items[]}: `suites` is keyed by suite,
+    `losses` and `divergences` by set of texts, then by adapter; `items` hold every answer.
     """
     suites: dict[str, JsonObject] = {}
     losses: dict[str, JsonObject] = {}
+    divergences: dict[str, JsonObject] = {}
     for report in reports:
         for suite, score in score_suites(report).items():
             suites.setdefault(suite, {})[report.adapter] = asdict(score)
         for name, loss in mean_losses(report).items():
             losses.setdefault(name, {})[report.adapter] = loss
+        for name, divergence in mean_divergences(report).items():
+            divergences.setdefault(name, {})[report.adapter] = divergence
     return {
         "adapters": [report.adapter for report in reports],
         "suites": suites,
         "losses": losses,
+        "divergences": divergences,
         "missing": list(dict.fromkeys(why for report in reports for why in report.missing)),
         "items": [
             {"adapter": report.adapter, **asdict(item)}

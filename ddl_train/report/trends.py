@@ -9,7 +9,7 @@ from ddl_train.memory.reading import read_insights
 from ddl_train.probes.statistics import wilson
 from ddl_train.probes.trends import ChangePoint, find_change, transfer, uptake_matrix
 from ddl_train.records import BASE, EvalReport, ItemResult, JsonObject
-from ddl_train.report.suites import group_items
+from ddl_train.report.suites import group_items, mean_divergences, mean_losses
 from ddl_train.storage.openings import read_openings
 from ddl_train.storage.run import Run
 
@@ -17,10 +17,10 @@ _BARS = "▁▂▃▄▅▆▇█"
 
 
 def read_history(run: Run) -> JsonObject:
-    """{cycles[], suites{}, transfer{}, sealed_openings[]}; of the adapter in use after each cycle.
+    """{cycles[], suites{}, texts{}, transfer{}, sealed_openings[]}, of the adapter in use after each.
 
     A suite is {right[], asked[], share[], low[], high[], margin[], jump_of_share, jump_of_margin},
-    point by point over `cycles`.
+    point by point over `cycles`; a set of texts {places[], nats[]}.
     """
     in_use = _in_use(run)
     cycles = sorted(in_use)
@@ -35,6 +35,7 @@ def read_history(run: Run) -> JsonObject:
         "cycles": asked,
         "adapters": [in_use[cycle] for cycle in asked],
         "suites": suites,
+        "texts": _texts(reports),
         "transfer": _transfer(run, asked, in_use, by_key),
         "sealed_openings": [
             {"opened_at": one.opened_at, "adapters": list(one.adapters), "items": one.num_items}
@@ -63,6 +64,10 @@ def print_history(history: JsonObject, console: Console) -> None:
             f"{row['margin'][-1]:.3f}",
             _jump(row, history["cycles"]),
         )
+    for name, texts in history["texts"].items():
+        nats = texts["nats"]
+        bars = _bars([value / max(*map(abs, nats), 1e-9) for value in nats])
+        table.add_row(name, bars, "", "", f"{nats[0]:.3f}", f"{nats[-1]:.3f}", "")
     console.print(table)
     for name, value in history["transfer"].items():
         said = "not known yet" if value is None else f"{100 * value:+.1f} points"
@@ -103,6 +108,18 @@ def _series(groups: Sequence[Sequence[ItemResult]]) -> JsonObject:
         "jump_of_share": _change(find_change(shares)),
         "jump_of_margin": _change(find_change(margins)),
     }
+
+
+def _texts(reports: Sequence[EvalReport]) -> JsonObject:
+    """Token loss and KL to the base of each set of texts, where they were measured."""
+    found: dict[str, JsonObject] = {}
+    for title, means in (("token loss", mean_losses), ("KL to the base", mean_divergences)):
+        for place, report in enumerate(reports):
+            for name, value in means(report).items():
+                series = found.setdefault(f"{title}, {name}", {"places": [], "nats": []})
+                series["places"].append(place)
+                series["nats"].append(value)
+    return found
 
 
 def _change(found: ChangePoint | None) -> JsonObject | None:

@@ -122,6 +122,7 @@ def load_report(body: str) -> EvalReport:
         cycle=values["cycle"],
         items=tuple(ItemResult(**item) for item in values["items"]),
         losses={name: tuple(losses) for name, losses in values["losses"].items()},
+        divergences={name: tuple(found) for name, found in values.get("divergences", {}).items()},
         missing=tuple(values["missing"]),
         usage=Usage(**values["usage"]),
         figures=values.get("figures", {}),

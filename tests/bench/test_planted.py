@@ -6,6 +6,7 @@ import pytest
 
 from ddl_train.bench.planted import COLLAPSE, FORGETTING, NullNight, count_promoting_runs, plant
 from ddl_train.config import PromoteConfig
+from ddl_train.gate.harms import TEXT_HARMS
 from ddl_train.promote import promote
 from ddl_train.records import EvalReport
 from tests.test_promote import BASE_REPORT, CURRENT, GOOD, items, report
@@ -30,7 +31,7 @@ def test_planted_harm_is_refused_by_the_rule_it_was_planted_for(harm: str, size:
         one for one in promote(planted, base, base, [], CONFIG).reasons if one[:7] == "refused"
     ]
     assert len(refused) == 1
-    assert harm.replace("loss", "token loss") in refused[0]
+    assert TEXT_HARMS.get(harm, harm) in refused[0]
 
 
 def test_planted_harm_changes_no_more_than_it_must() -> None:

@@ -270,3 +270,14 @@ def test_a_night_that_fails_gives_the_base_back_clean(fresh: TransformersEngine)
 def test_the_engine_does_not_run_while_its_base_is_lent(fresh: TransformersEngine) -> None:
     with fresh.lend_base(), pytest.raises(RuntimeError, match="lent out"):
         score(fresh, BASE)
+
+
+@pytest.mark.parametrize("name", ["half", "./my-adapter", "Qwen3-0.6B-lora", "weight"])
+def test_an_adapter_may_have_any_name(
+    fresh: TransformersEngine, adapters: list[Path], name: str
+) -> None:
+    fresh.load_adapter("a", adapters[0])
+    fresh.load_adapter(name, adapters[0])
+    assert score(fresh, name) == score(fresh, "a") != score(fresh, BASE)
+    fresh.unload_adapter(name)
+    assert name not in fresh.adapters

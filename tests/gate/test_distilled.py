@@ -43,6 +43,7 @@ def report(adapter: str, *, uptake: int, truth: int, retention: int = 190) -> Ev
             *items("retention", 200, retention),
         ),
         losses={"held-out documents": (2.0, 3.0, 2.5) * 5},
+        divergences={"held-out documents": (0.0,) * 15},
     )
 
 

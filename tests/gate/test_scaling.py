@@ -34,3 +34,5 @@ def test_texts_are_parted_where_there_are_enough() -> None:
     one, other = half_of(many, CHOOSE), half_of(many, DECIDE)
     assert sorted((*one.losses["notes"], *other.losses["notes"])) == list(range(40))
     assert one.losses["one"] == other.losses["one"] == (1.0,)
+    apart = replace(many, divergences=many.losses)
+    assert half_of(apart, CHOOSE).divergences == one.losses

@@ -114,7 +114,10 @@ def report(folder: Path, adapter: str) -> EvalReport:
         for n, probe in enumerate(probes)
     ]
     losses = {str(folder / "kept.md"): (2.0, 2.2 if has_slept else 2.1, 1.9)}
-    return EvalReport(adapter=adapter, cycle=0, items=tuple(items), losses=losses)
+    apart = dict.fromkeys(losses, (0.2 if has_slept else 0.0,) * 3)
+    return EvalReport(
+        adapter=adapter, cycle=0, items=tuple(items), losses=losses, divergences=apart
+    )
 
 
 def _item(suite: str, probe_id: str, *, is_correct: bool, chance: float) -> ItemResult:

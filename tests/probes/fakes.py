@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ddl_train.records import (
+    BASE,
     Completion,
     Continuation,
     FloatArray,
@@ -13,6 +14,7 @@ from ddl_train.records import (
     Sampling,
     Scores,
     StudyItem,
+    TextLoss,
     Usage,
 )
 
@@ -38,6 +40,7 @@ class TableEngine:
         self.asked: list[tuple[str, str]] = []
         self.says = "nothing"
         self.loss = 1.0
+        self.divergence = 0.1
 
     def generate(
         self, prompts: Sequence[str], *, sampling: Sampling, adapter: str, seed: int
@@ -70,8 +73,10 @@ class TableEngine:
     def hidden_states(self, texts: Sequence[str]) -> tuple[FloatArray, Usage]:
         raise NotImplementedError
 
-    def text_loss(self, texts: Sequence[str], *, adapter: str) -> tuple[list[Likelihood], Usage]:
-        return [Likelihood(total=-2 * self.loss, num_tokens=2) for _ in texts], Usage()
+    def text_loss(self, texts: Sequence[str], *, adapter: str) -> tuple[list[TextLoss], Usage]:
+        divergence = 0.0 if adapter == BASE else self.divergence
+        found = TextLoss(loss=self.loss, divergence=divergence, num_tokens=2)
+        return [found for _ in texts], Usage()
 
 
 def make_insight(number: int, *, cycle: int = 0) -> Insight:

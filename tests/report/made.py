@@ -153,7 +153,10 @@ def _report(adapter: str, cycle: int, *, knows_tonight: bool, has_slept: bool) -
         _item("r1#12345678", "retention", True, 0.25, "r1"),
     ]
     losses = {"held-out documents": (2.0, 2.2 if has_slept else 2.1)}
-    return EvalReport(adapter=adapter, cycle=cycle, items=tuple(items), losses=losses)
+    apart = {"held-out documents": (0.1, 0.3) if has_slept else (0.0, 0.0)}
+    return EvalReport(
+        adapter=adapter, cycle=cycle, items=tuple(items), losses=losses, divergences=apart
+    )
 
 
 def _item(

@@ -9,6 +9,7 @@ from ddl_train.records import BASE, Concept, ConceptPair, Proposal, Verdict
 from ddl_train.report.curves import (
     MIN_IDEAS,
     Curve,
+    divergence_curves,
     diversity,
     figure_curves,
     loss_curves,
@@ -60,6 +61,13 @@ def test_a_loss_is_compared_text_by_text_with_the_base(curves: dict[str, Curve])
     assert loss.is_difference
     assert [one.value for one in loss.candidate] == [pytest.approx(0.05)] * 2
     assert (loss.base, loss.candidate[0].n) == ((), 2)
+
+
+def test_the_divergence_of_a_night_is_drawn_beside_its_loss(tmp_path: Path) -> None:
+    with Run.open(made_run(tmp_path)) as run:
+        apart = divergence_curves(run, read_status(run)["cycles"])
+    assert [one.title for one in apart] == ["KL to the base, held-out documents"]
+    assert [point.value for point in apart[0].candidate] == [pytest.approx(0.2)] * 2
 
 
 def test_texts_that_were_not_the_same_are_not_compared(tmp_path: Path) -> None:

@@ -49,6 +49,8 @@ def test_the_history_is_a_picture_for_each_suite(tmp_path: Path) -> None:
         "history-retention.png",
         "history-truth-dreamt.png",
         "history-truth-not-dreamt.png",
+        "history-token-loss-held-out-documents.png",
+        "history-kl-to-the-base-held-out-documents.png",
     ]
     assert all(path.read_bytes().startswith(b"\x89PNG") for path in paths)
 

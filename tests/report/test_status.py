@@ -39,7 +39,7 @@ def test_the_object_has_the_documented_keys(status: dict[str, Any]) -> None:
     ]
     assert list(status["cycles"][0]) == [
         *("cycle", "stage", "candidate", "promoted", "reasons", "notes", "counts", "suites"),
-        *("losses", "missing", "tax"),
+        *("losses", "divergences", "missing", "tax"),
     ]
     assert set(status["cycles"][0]["tax"]) == {"roles", "wake", "all", "per", "ratio"}
     documented = read_status.__globals__["__doc__"]

@@ -31,6 +31,9 @@ reports = st.builds(
     losses=st.dictionaries(
         words, st.lists(st.floats(allow_nan=False), max_size=3).map(tuple), max_size=2
     ),
+    divergences=st.dictionaries(
+        words, st.lists(st.floats(allow_nan=False), max_size=3).map(tuple), max_size=2
+    ),
     missing=st.lists(words, max_size=2).map(tuple),
     usage=st.builds(Usage, num_prompt_tokens=st.integers(0), seconds=st.floats(0, 1e9)),
 )
