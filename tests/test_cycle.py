@@ -93,6 +93,29 @@ def test_an_adapter_that_a_person_put_to_use_in_between_is_measured_too(session:
     assert {report.adapter for report in session.run.reports(1)} == {"base", first, second}
 
 
+def test_a_file_of_a_single_piece_can_be_added_to_a_run(session: Session, tmp_path: Path) -> None:
+    ingest(session, session.config.memory.sources, cycle=-1)
+    (tmp_path / "one.md").write_text("A single sentence about whales.")
+    assert ingest(session, [str(tmp_path / "one.md")], cycle=-1, is_explicit=True) == 1
+
+
+def test_an_insight_without_usable_items_is_asked_about_once(
+    session: Session, config: Config
+) -> None:
+    session.run.start_cycle(0)
+    wake_stage(session, 0, progress=QUIET)
+    sleep_stage(session, 0, progress=QUIET)
+    assert session.memory.study_items(family="probe") == [], "random weights write none"
+    put = session.memory.asked()
+    assert {insight_id for insight_id, _, _ in put} == {1, 2}
+    database = session.run.database
+    database.execute("DELETE FROM usage WHERE role = 'student'")
+    database.execute("DELETE FROM stages WHERE stage = 'sleep'")
+    database.execute("UPDATE cycles SET stage = 'sleep'")
+    sleep_stage(session, 0, progress=QUIET)
+    assert [row for row in session.run.usage() if row.role == "student"] == []
+
+
 def test_what_choosing_the_questions_cost_is_in_the_report_of_the_base_alone(
     session: Session,
 ) -> None:
