@@ -33,10 +33,6 @@ class Found:
     num_resting: int = 0
     """True admitted insights of which a parent is an insight."""
 
-    @property
-    def num_true(self) -> int:
-        return self.admitted["true"]
-
     def json(self) -> JsonObject:
         return {
             "cycle": self.cycle,

@@ -7,7 +7,6 @@ into its parts in one way only, and a tokenizer can spell every name with one to
 
 import random
 import re
-from collections.abc import Iterator
 
 SUBSTANCE, FACTOR, AILMENT = "substance", "factor", "ailment"
 KINDS = (SUBSTANCE, FACTOR, AILMENT)
@@ -70,7 +69,3 @@ class NameSource:
             if name not in self._used:
                 self._used.add(name)
                 return name
-
-    def stream(self, kind: str) -> Iterator[str]:
-        while True:
-            yield self.draw(kind)
