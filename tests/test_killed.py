@@ -1,23 +1,20 @@
 """Kill -9 at named points of a run on the seedling, then the same command again: nothing is lost."""
 
-import os
 import shutil
 import sqlite3
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ddl_train.storage.fsck import fsck
+from tests.killed_run import live
 from tests.worlds import SEEDLING, small_world_config
 
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(not SEEDLING.is_dir(), reason="needs checkpoints/seedling"),
 ]
-ROOT = Path(__file__).parent.parent
 
 POINTS = [
     ("ddl_train.storage.create:copy_tree>", 1),  # the run directory is half made
@@ -35,17 +32,6 @@ POINTS = [
     ("ddl_train.storage.history:record_promotion>", 1),  # recorded, and the night not removed
 ]
 TIMES = {"created_at", "started_at", "finished_at", "decided_at", "seconds", "entered_at"}
-
-
-def live(config: Path, *point: str) -> int:
-    """Run to the end, or to the point; the exit code."""
-    return subprocess.run(
-        [sys.executable, "-m", "tests.killed_run", str(config), *point],
-        cwd=ROOT,
-        env=os.environ | {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"},
-        capture_output=True,
-        check=False,
-    ).returncode
 
 
 def rows(run_dir: Path) -> dict[str, list[tuple[Any, ...]]]:
@@ -94,7 +80,7 @@ def test_a_killed_run_goes_on_to_the_same_end(
     config = tmp_path / whole_config.name
     text = whole_config.read_text()
     config.write_text(text.replace(str(whole_run.parent), str(tmp_path / "checkpoints")))
-    assert live(config, point, str(count)) == -9
+    assert live(config, point, count) == -9
     assert live(config) == 0
     run_dir = tmp_path / "checkpoints" / config.stem
     assert fsck(run_dir, repair=False) == []

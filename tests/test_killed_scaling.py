@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from ddl_train.storage.fsck import fsck
-from tests.test_killed import adapters, live, rows
+from tests.killed_run import live
+from tests.test_killed import adapters, rows
 from tests.worlds import SEEDLING, small_world_config
 
 pytestmark = [
@@ -34,7 +35,7 @@ def night(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, Path]:
     text = text.replace("general_share: 0.5", "general_share: 0.0")
     text = text.replace("learning_rate: 0.0025", "learning_rate: 0.005")
     config.write_text(text.replace("max_items: 12", "max_items: 40"))
-    assert live(config, "ddl_train.cycle:promote<", "1") == -9
+    assert live(config, "ddl_train.cycle:promote<") == -9
     run_dir = folder / "checkpoints" / config.stem
     shutil.copytree(run_dir, folder / "before")
     return config, run_dir, folder / "before"
@@ -61,7 +62,7 @@ def test_a_run_killed_while_it_tries_less_goes_on_to_the_same_end(
     config, run_dir, before = night
     shutil.rmtree(run_dir)
     shutil.copytree(before, run_dir)
-    assert live(config, point, str(count)) == -9
+    assert live(config, point, count) == -9
     assert live(config) == 0
     assert fsck(run_dir, repair=False) == []
     assert adapters(run_dir) == adapters(decided)
