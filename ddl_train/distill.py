@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from ddl_train.config import DistillConfig, PromoteConfig
+from ddl_train.config import DistillConfig
 from ddl_train.engines.transformers_engine import load_engine
 from ddl_train.errors import ModelError, RunError
 from ddl_train.gate.distilled import decide_student
@@ -33,7 +33,7 @@ from ddl_train.records import (
 )
 from ddl_train.roles.generator import ModelGenerator
 from ddl_train.session import Session
-from ddl_train.storage.students import record_distillation
+from ddl_train.storage.students import number_of_attempt, questions_of, record_distillation
 from ddl_train.training.distill_cross import can_cross
 from ddl_train.training.distill_lesson import Lesson, Teacher
 from ddl_train.training.distill_onpolicy import same_tokens
@@ -93,7 +93,7 @@ def distill(session: Session, wanted: Wanted, *, progress: Progress) -> Distille
         ModelError: the smaller base cannot be loaded, or its tokenizer cannot be aligned.
         Interrupted: asked to stop; the same call goes on from there.
     """
-    run, config = session.run, session.config
+    run = session.run
     if run.current == BASE:
         raise RunError(
             f"{run.dir}: no adapter is promoted, so there is nothing to distil; `ddl-train run` "
@@ -121,21 +121,20 @@ def distill(session: Session, wanted: Wanted, *, progress: Progress) -> Distille
         insight_ids=run.taught(teacher.version),
         concept_ids=concept_ids,
     )
-    shutil.rmtree(out_dir, ignore_errors=True)
     reports = _measure(session, other, teacher.version, adapter.version, rows, progress)
-    decision = _decide(reports, config.promote, config.distill)
-    bought = _weigh(session, other, teacher, adapter)
-    facts = _facts(wanted, rank, other, made, bought, notes)
-    run.save_report(reports[-1])  # STATE
-    record_distillation(run.database, decision, teacher=teacher.version, facts=facts)  # STATE
-    return Distilled(
+    found = Distilled(
         adapter=adapter,
         teacher=teacher,
-        decision=decision,
+        decision=_decide(session, reports, teacher),
         reports=reports,
-        bought=bought,
+        bought=_weigh(session, other, teacher, adapter),
         notes=notes,
     )
+    run.save_report(reports[-1])  # STATE
+    facts = _facts(found, made, wanted, rank, session.config.distill)
+    record_distillation(run.database, found.decision, teacher=teacher.version, facts=facts)  # STATE
+    shutil.rmtree(out_dir, ignore_errors=True)
+    return found
 
 
 def _lesson(
@@ -160,34 +159,35 @@ def _lesson(
     )
 
 
-def _decide(
-    reports: Sequence[EvalReport], promote: PromoteConfig, distill: DistillConfig
-) -> Promotion:
+def _decide(session: Session, reports: Sequence[EvalReport], teacher: AdapterVersion) -> Promotion:
     """What the gate says of reports in the order of `Distilled.reports`."""
-    base, teacher, *own_base, student = reports
-    if own_base:
-        return decide_student(student, teacher, own_base[0], base, promote, distill)
-    return decide_student(student, teacher, base, None, promote, distill)
+    base, of_teacher, *own_base, student = reports
+    return decide_student(
+        student,
+        of_teacher,
+        own_base[0] if own_base else base,
+        base if own_base else None,
+        session.config.promote,
+        session.config.distill,
+        attempt=number_of_attempt(session.run.database, student, teacher=teacher.version),
+    )
 
 
 def _facts(
-    wanted: Wanted,
-    rank: int,
-    other: Session,
-    made: TrainedAdapter,
-    bought: tuple[Weighed, Weighed],
-    notes: Sequence[str],
+    found: Distilled, made: TrainedAdapter, wanted: Wanted, rank: int, config: DistillConfig
 ) -> JsonObject:
-    """How a student was made, what that cost, and what it buys."""
+    """How a student was made, what that cost, what it was asked, and what it buys."""
+    teacher, student = found.bought
     return {
         "rank": rank,
-        "base": other.engine.name,
-        "method": wanted.method if other.config.distill.num_prompts else "svd",
-        "rows": int(made.metrics.get("num_rows", 0)),
+        "base": found.adapter.base,
+        "method": wanted.method if config.num_prompts else "svd",
+        "rows": found.adapter.num_rows,
         "usage": asdict(made.usage),
         "metrics": dict(made.metrics),
-        "bought": {"teacher": asdict(bought[0]), "student": asdict(bought[1])},
-        "notes": list(notes),
+        "questions": questions_of(found.reports[-1]),
+        "bought": {"teacher": asdict(teacher), "student": asdict(student)},
+        "notes": list(found.notes),
     }
 
 

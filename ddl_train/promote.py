@@ -26,6 +26,7 @@ from collections.abc import Sequence
 
 from ddl_train.config import PromoteConfig
 from ddl_train.gate.checks import Check, check_completeness
+from ddl_train.gate.decision import decide
 from ddl_train.gate.gains import check_gain, spend_alpha
 from ddl_train.gate.harms import check_harms, is_forgetting
 from ddl_train.gate.scaling import CHOOSE, DECIDE, half_of
@@ -52,18 +53,7 @@ def promote(
         num_nights: planned for the whole run; the confidence is spread over them.
     """
     checks = check_night(candidate, current, base, history, config, num_nights=num_nights)
-    numbers = {
-        key: value
-        for check in checks
-        for key, value in check.numbers.items()
-        if math.isfinite(value)
-    }
-    return Promotion(
-        candidate=candidate.adapter,
-        promoted=all(check.state != "refused" for check in checks),
-        reasons=tuple(f"{check.state}: {check.sentence}" for check in checks),
-        numbers=numbers,
-    )
+    return decide(candidate.adapter, checks)
 
 
 def check_night(

@@ -69,7 +69,6 @@ def make_run(folder: Path) -> None:
             "retention": {"warn": 1, "block": 1},
             "loss": {"warn": 9, "block": 9},
             "kl": {"warn": 9, "block": 9},
-            "kl": {"warn": 9, "block": 9},
         },
         sleep={"r": 4, "lora_alpha": 8, "max_length": 200},
         distill={"num_prompts": 0, "min_items": NUM_FACTS},
@@ -175,6 +174,16 @@ def test_a_student_of_lower_rank_is_let_through_installed_and_written(
     assert student_size["adapter_bytes"] == written.stat().st_size
     assert min(teacher["tokens_per_second"], student_size["tokens_per_second"]) > 0
     assert ddl("fsck", "dreams").code == 0
+
+
+def test_every_other_student_of_a_teacher_is_decided_at_less_and_the_same_one_is_not(
+    ddl: CommandLine, project: Path
+) -> None:
+    alphas = []
+    for rank in ("3", "2", "3"):
+        called = ddl("distill", "dreams", "--rank", rank, "--json", "--quiet")
+        alphas.append(json.loads(called.out)["numbers"]["alpha"])
+    assert alphas == pytest.approx([0.025, 0.05 / 6, 0.025])
 
 
 def test_a_student_that_lost_the_gain_is_refused_with_its_reasons(

@@ -6,14 +6,20 @@ for a smaller base. The questions are those of uptake, and of truth about what w
 those of the promotion gate: against the student's base, and for a lower rank against the teacher
 too, which is a model of the same size.
 
+Every student of one teacher is another draw at the same bound. The k-th is decided at 1 / (k (k + 1))
+of `1 - confidence`: a half, a sixth, a twelfth, so that all of them together, however many, let one
+through that kept too little in no more cases than `1 - confidence`.
+
 Pure and closed, as the promotion gate: what is missing, unequal or too little is a refusal.
 """
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 from ddl_train.config import DistillConfig, PromoteConfig
 from ddl_train.gate.checks import Check, State, check_completeness, gained, interval_of, size_of
+from ddl_train.gate.decision import decide
 from ddl_train.gate.harms import check_harms
 from ddl_train.records import EvalReport, ItemResult, Promotion
 
@@ -25,6 +31,8 @@ def decide_student(
     teacher_base: EvalReport | None,
     config: PromoteConfig,
     distill: DistillConfig,
+    *,
+    attempt: int = 1,
 ) -> Promotion:
     """Decide about one student.
 
@@ -35,6 +43,7 @@ def decide_student(
         teacher_base: of the teacher's, where that is another; None where it is the same.
         config: limits of the promotion gate.
         distill: share to keep, and least number of items.
+        attempt: which student of this teacher it is, from 1.
     """
     is_smaller = teacher_base is not None
     checks = check_completeness(student, base if is_smaller else teacher, base)
@@ -45,20 +54,27 @@ def decide_student(
         checks.append(Check(rule="complete", state="refused", sentence=sentence))
     if all(check.state != "refused" for check in checks):
         share = distill.min_kept_smaller if is_smaller else distill.min_kept
-        checks += check_kept(student, teacher, base, teacher_base or base, share, config, distill)
-        checks += check_harms(student, base if is_smaller else teacher, base, config)
-    numbers = {
-        key: value
-        for check in checks
-        for key, value in check.numbers.items()
-        if math.isfinite(value)
-    }
-    return Promotion(
-        candidate=student.adapter,
-        promoted=all(check.state != "refused" for check in checks),
-        reasons=tuple(f"{check.state}: {_in_words(check.sentence)}" for check in checks),
-        numbers=numbers,
+        alpha, spent = spend_on(attempt, config)
+        checks += [
+            spent,
+            *check_kept(
+                student, teacher, base, teacher_base or base, share, alpha, config, distill
+            ),
+            *check_harms(student, base if is_smaller else teacher, base, config),
+        ]
+    return decide(student.adapter, [_in_words(check) for check in checks])
+
+
+def spend_on(attempt: int, config: PromoteConfig) -> tuple[float, Check]:
+    """Chance at which this student may be let through though it kept too little."""
+    total = 1 - config.confidence
+    alpha = total / (attempt * (attempt + 1))
+    sentence = (
+        f"a student that kept too little is let through in {100 * alpha:.3g} % of cases; this is "
+        f"number {attempt} of its teacher, and all that there may be come to {100 * total:.3g} %"
     )
+    numbers = {"attempt": float(attempt), "alpha": alpha}
+    return alpha, Check(rule="alpha", state="ok", sentence=sentence, numbers=numbers)
 
 
 def check_kept(
@@ -67,10 +83,11 @@ def check_kept(
     base: EvalReport,
     teacher_base: EvalReport,
     share: float,
+    alpha: float,
     config: PromoteConfig,
     distill: DistillConfig,
 ) -> list[Check]:
-    """Enough items, a teacher that gained something, and enough of it kept."""
+    """Enough items, a teacher that gained something, and enough of it kept, at `alpha`."""
     items = [_counted(one) for one in (student, base, teacher, teacher_base)]
     count = len(items[0])
     if not count:
@@ -78,7 +95,6 @@ def check_kept(
     mine, clusters = gained(items[0], items[1])
     theirs, _ = gained(items[2], items[3])
     excess = [a - share * b for a, b in zip(mine, theirs, strict=True)]
-    alpha = 1 - config.confidence
     found = interval_of(excess, clusters, alpha, config)
     whole = interval_of(theirs, clusters, alpha, config)
     own = interval_of(mine, clusters, alpha, config)
@@ -105,7 +121,7 @@ def check_kept(
     sentence = (
         f"the student has gained {own.mean:+.3f} over its base and the teacher {whole.mean:+.3f}, "
         f"{100 * kept:.1f} % of it; beyond {share:g} of the teacher's gain it is {found.mean:+.3f}, "
-        f"{found.low:+.3f} at least, at {100 * config.confidence:g} % confidence ({size_of(found)})"
+        f"{found.low:+.3f} at least, at {100 * (1 - alpha):.4g} % confidence ({size_of(found)})"
     )
     state: State = "ok" if found.is_known and found.low > 0 else "refused"
     return [*checks, Check(rule="kept", state=state, sentence=sentence, numbers=numbers)]
@@ -127,6 +143,7 @@ def _too_few(count: int, needed: int) -> str:
     )
 
 
-def _in_words(sentence: str) -> str:
+def _in_words(check: Check) -> Check:
     """The harms speak of the night's candidate and the adapter in use: here the teacher."""
-    return sentence.replace("against the current adapter", "against the teacher")
+    sentence = check.sentence.replace("against the current adapter", "against the teacher")
+    return replace(check, sentence=sentence)

@@ -3,12 +3,13 @@
 Every attempt is a distillation, with what the gate said; a student is one that it let through.
 """
 
+import hashlib
 import json
 import sqlite3
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from ddl_train.records import JsonObject, Promotion
+from ddl_train.records import EvalReport, JsonObject, Promotion
 from ddl_train.storage.database import transaction
 
 
@@ -67,6 +68,32 @@ def read_distillations(connection: sqlite3.Connection) -> list[Distillation]:
         )
         for row in rows
     ]
+
+
+def number_of_attempt(connection: sqlite3.Connection, student: EvalReport, *, teacher: str) -> int:
+    """Which student of its teacher one is, from 1, counted by what the gate has decided about.
+
+    The same student under the same questions is no new one: the gate says the same again.
+
+    Args:
+        connection: of the run.
+        student: what is to be decided about.
+        teacher: version.
+    """
+    tried = [
+        (one.decision.candidate, one.facts.get("questions"))
+        for one in read_distillations(connection)
+        if one.teacher == teacher
+    ]
+    distinct = list(dict.fromkeys(tried))
+    asked = (student.adapter, questions_of(student))
+    return 1 + (distinct.index(asked) if asked in distinct else len(distinct))
+
+
+def questions_of(report: EvalReport) -> str:
+    """Names what an adapter was asked; among the facts of each attempt."""
+    text = "\n".join(sorted(f"{item.suite} {item.probe_id}" for item in report.items))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def newest_student(connection: sqlite3.Connection) -> str | None:
