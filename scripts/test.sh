@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Everything that must hold: lint, format, types, and the whole suite, quick tests first.
+# Everything that must hold: lint, format, types, and the whole suite.
 #
 #   bash scripts/test.sh                 all of it
 #   bash scripts/test.sh -m "not slow"   the fast part; any arguments go to pytest
@@ -17,4 +17,4 @@ mypy
 if [ "$#" -eq 0 ]; then
   set -- -m "not network"
 fi
-exec pytest --numprocesses 2 --dist loadfile "$@"
+exec pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder "$@"
