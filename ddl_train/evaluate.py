@@ -29,6 +29,7 @@ from ddl_train.probes.score import score_probes
 from ddl_train.probes.suites import Suites
 from ddl_train.probes.text import normalise
 from ddl_train.records import (
+    ConceptPair,
     Critic,
     Embedder,
     Engine,
@@ -96,7 +97,7 @@ def evaluate(
     waiting = [one for one in suites.asked if (one.suite, one.probe.probe_id) not in old]
     if progress and len(waiting) < len(suites.asked):
         progress(len(suites.asked) - len(waiting))
-    fresh, usage = score_probes(
+    fresh, answering = score_probes(
         engine,
         waiting,
         adapter=adapter,
@@ -106,16 +107,12 @@ def evaluate(
         progress=progress,
     )
     results = old | {(one.suite, one.probe_id): one for one in fresh}
-    texts, cost = _weigh_texts(engine, suites.texts, adapter, progress)
-    usage += cost
-    dreamt, figures, cost = _dream(dreamer, adapter, suites, known)
-    usage += cost
-    if progress and dreamt:
-        progress(len(suites.pairs))
     answered = (
         _now_dreamt(results[one.suite, one.probe.probe_id], one.probe, suites.dreamt)
         for one in suites.asked
     )
+    texts, weighing = _weigh_texts(engine, suites.texts, adapter, progress)
+    dreamt, figures, dreaming = _dream(dreamer, adapter, suites, known, progress)
     return EvalReport(
         adapter=adapter,
         cycle=cycle,
@@ -123,23 +120,36 @@ def evaluate(
         losses={name: tuple(one.loss for one in found) for name, found in texts.items()},
         divergences={name: tuple(one.divergence for one in found) for name, found in texts.items()},
         missing=suites.missing,
-        usage=usage,
+        usage=answering + weighing + dreaming,
         figures=figures,
     )
 
 
 def _dream(
-    dreamer: Dreamer | None, adapter: str, suites: Suites, known: EvalReport | None
+    dreamer: Dreamer | None,
+    adapter: str,
+    suites: Suites,
+    known: EvalReport | None,
+    progress: Callable[[int], None] | None,
 ) -> tuple[list[ItemResult], Mapping[str, float], Usage]:
     """Items and figures of one adapter; taken over whole where it dreamt on the very same pairs."""
     if dreamer is None or not suites.pairs:
         return [], {}, Usage()
     ids = dream_ids(suites.pairs, dreamer.config, dreamer.seed)
-    if known:
-        old = [item for item in known.items if item.suite in DREAM_SUITES]
-        if [item.probe_id for item in old] == [*ids, *ids]:
-            return old, known.figures, Usage()
-    proposals, usage = dreamer.generator.propose(suites.pairs, adapter=adapter, seed=dreamer.seed)
+    old = [item for item in known.items if item.suite in DREAM_SUITES] if known else []
+    if known and [item.probe_id for item in old] == [*ids, *ids]:
+        items, figures, usage = old, known.figures, Usage()
+    else:
+        items, figures, usage = _dream_anew(dreamer, adapter, suites.pairs, ids)
+    if progress:
+        progress(len(suites.pairs))
+    return items, figures, usage
+
+
+def _dream_anew(
+    dreamer: Dreamer, adapter: str, pairs: Sequence[ConceptPair], ids: Sequence[str]
+) -> tuple[list[ItemResult], Mapping[str, float], Usage]:
+    proposals, usage = dreamer.generator.propose(pairs, adapter=adapter, seed=dreamer.seed)
     verdicts, scoring = _judge(dreamer, proposals)
     conclusions = [one.proposal.conclusion for one in verdicts if is_idea(one)]
     vectors, embedding = np.zeros((0, 1), dtype=np.float32), Usage()

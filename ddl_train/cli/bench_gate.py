@@ -7,7 +7,7 @@ import typer
 
 from ddl_train.cli.arguments import JsonOption, QuietOption, output, print_json, side_output
 from ddl_train.cli.environment import go_offline_if_local
-from ddl_train.cli.stopping import SIGNALS, StopRequest
+from ddl_train.cli.stopping import stoppable
 from ddl_train.config import load_config
 
 
@@ -27,29 +27,20 @@ def gate(
 ) -> None:
     """False accepts and false rejects, the noise floor, luck over 20 nights, planted harm."""
     go_offline_if_local(load_config(config, overrides))
-    import signal
-
     from ddl_train.bench import gate as bench
     from ddl_train.cli.boundary import say
-    from ddl_train.errors import Interrupted
     from ddl_train.report.progress import make_progress
 
-    stop = StopRequest()
-    for number in SIGNALS:
-        signal.signal(number, stop.receive)
-    try:
+    with stoppable(out) as should_stop:
         result = bench.run(
             out / "quick" if quick else out,
             config=config,
             scale=bench.QUICK if quick else bench.FULL,
             overrides=overrides or [],
             progress=make_progress(side_output(), is_quiet=quiet),
-            should_stop=stop,
+            should_stop=should_stop,
             on_step=None if quiet else say,
         )
-    except Interrupted:
-        say(f"saved in {out}; the same command goes on from there")
-        raise typer.Exit(128 + (stop.signum or signal.SIGINT)) from None
     if json:
         print_json(result)
     else:

@@ -32,23 +32,26 @@ class StopRequest:
 
 
 @contextmanager
-def stoppable(run_dir: Path) -> Iterator[StopRequest]:
-    """Work on a run so that it can be asked to stop; then exit with 130 or 143."""
+def stoppable(folder: Path) -> Iterator[StopRequest]:
+    """Work on a run, or in another folder, so that it can be asked to stop; exit with 130 or 143."""
     request = StopRequest()
     before = {number: signal.signal(number, request.receive) for number in SIGNALS}
     try:
         yield request
     except Interrupted:
-        say(f"saved {_place(run_dir)}; the same command goes on from there")
+        say(f"saved {_place(folder)}; the same command goes on from there")
         raise typer.Exit(128 + (request.signum or signal.SIGINT)) from None
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
 
 
-def _place(run_dir: Path) -> str:
+def _place(folder: Path) -> str:
+    from ddl_train.storage.create import is_run
     from ddl_train.storage.run import Run
 
-    with Run.read(run_dir) as run:
+    if not is_run(folder):
+        return f"in {folder}"
+    with Run.read(folder) as run:
         cycle = run.next_cycle
-        return f"at cycle {cycle + 1}, stage {run.stage(cycle)}, in {run_dir}"
+        return f"at cycle {cycle + 1}, stage {run.stage(cycle)}, in {folder}"

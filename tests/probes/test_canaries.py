@@ -4,14 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from ddl_train.probes.canaries import (
-    ATTACKS,
-    IN_CHUNK,
-    TRUNCATED,
-    Canary,
-    good_ideas,
-    make_canaries,
-)
+from ddl_train.probes.attacks import ATTACKS, IN_CHUNK, TRUNCATED
+from ddl_train.probes.canaries import Canary, good_ideas, make_canaries
 from ddl_train.probes.phrases import flip_signs
 from ddl_train.records import Insight
 from tests.probes.fakes import make_insight
