@@ -33,7 +33,7 @@ from tests.storage.made import a_run, install
 
 pytestmark = pytest.mark.usefixtures("quick_disk")
 
-OPEN = {"guards": {"is_enabled": False}, "max_disagreement": None}
+OPEN: dict[str, Any] = {"guards": {"is_enabled": False}, "max_disagreement": None}
 GOOD, POOR = (8.0, 8.0, 8.0), (8.0, 2.0, 8.0)
 
 
