@@ -11,7 +11,7 @@ LAYERS = [
     {"cycle", "distill"},
     {"scaling"},
     {"measure"},
-    {"session", "wake", "sleep", "evaluate", "examine", "promote", "publish", "deliver"},
+    {"session", "wake", "sleep", "evaluate", "examine", "promote", "publish", "prepare", "deliver"},
     {"gate"},
     {"memory", "roles", "training", "probes", "hub"},
     {"engines", "storage"},

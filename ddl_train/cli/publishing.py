@@ -1,69 +1,72 @@
 """`ddl-train publish`: an adapter and its evidence, to the Hugging Face Hub."""
 
-import difflib
 import os
-import shutil
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ddl_train.cli.arguments import RunArgument, find_run, output
-from ddl_train.cli.boundary import say
+from ddl_train.cli.publish_diff import show_plans
 
 if TYPE_CHECKING:
     from ddl_train.hub.client import Hub
-    from ddl_train.hub.remote import Change
-    from ddl_train.publish import Parcel, Request
+    from ddl_train.hub.parcel import Parcel, Request
     from ddl_train.storage.outbox import OutboxRow
     from ddl_train.storage.run import Run
 
-SHOWN = ("README.md", "adapter_config.json", "training_config.yaml")
-"""Files whose changes a dry run prints line by line."""
-MAX_LINES = 60
 OFFICIAL = "https://huggingface.co"
-MARKS = {"added": "+", "changed": "~", "removed": "-", "same": "="}
+
+RepoIdOption = Annotated[
+    str | None, typer.Option(metavar="OWNER/NAME", help="Repository; made if it is missing.")
+]
+AdapterOption = Annotated[
+    str, typer.Option(help="`current`, `distilled`, or a version that was promoted.")
+]
+DatasetOption = Annotated[
+    bool, typer.Option("--dataset", help="The insights too, as dataset OWNER/NAME-insights.")
+]
+DryRunOption = Annotated[
+    bool, typer.Option("--dry-run", help="Write the folder, print what would change, stop.")
+]
+PublicOption = Annotated[bool, typer.Option("--public", help="Private without it.")]
+PrOption = Annotated[bool, typer.Option("--pr", help="Open a pull request instead.")]
+MergedOption = Annotated[
+    bool, typer.Option("--merged", help="Whole weights, for serving without PEFT.")
+]
+BaseIdOption = Annotated[
+    str | None,
+    typer.Option(metavar="ID[@COMMIT]", help="What a local base folder is on the Hub."),
+]
+QuotesOption = Annotated[
+    bool, typer.Option("--allow-quotes", help="Long quotations from the sources may go.")
+]
+LicenseOption = Annotated[
+    list[str] | None,
+    typer.Option(metavar="[base=|sources=]ID", help="Licence, as the Hub spells it. Repeatable."),
+]
+AcceptOption = Annotated[
+    list[str] | None, typer.Option(metavar="FINDING", help="Looked at, may go. Repeatable.")
+]
+ResumeOption = Annotated[
+    bool, typer.Option("--resume", help="Send what waits in the outbox, and nothing else.")
+]
 
 
 def publish(
     run: RunArgument,
-    repo_id: Annotated[
-        str | None, typer.Option(metavar="OWNER/NAME", help="Repository; made if it is missing.")
-    ] = None,
-    adapter: Annotated[
-        str, typer.Option(help="`current`, `distilled`, or a version that was promoted.")
-    ] = "current",
-    dataset: Annotated[
-        bool,
-        typer.Option("--dataset", help="The insights too, as dataset OWNER/NAME-insights."),
-    ] = False,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Write the folder, print what would change, stop.")
-    ] = False,
-    public: Annotated[bool, typer.Option("--public", help="Private without it.")] = False,
-    pr: Annotated[bool, typer.Option("--pr", help="Open a pull request instead.")] = False,
-    merged: Annotated[
-        bool, typer.Option("--merged", help="Whole weights, for serving without PEFT.")
-    ] = False,
-    base_id: Annotated[
-        str | None,
-        typer.Option(metavar="ID[@COMMIT]", help="What a local base folder is on the Hub."),
-    ] = None,
-    allow_quotes: Annotated[
-        bool, typer.Option("--allow-quotes", help="Long quotations from the sources may go.")
-    ] = False,
-    license: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="[base=|sources=]ID", help="Licence, as the Hub spells it. Repeatable."
-        ),
-    ] = None,
-    accept: Annotated[
-        list[str] | None, typer.Option(metavar="FINDING", help="Looked at, may go. Repeatable.")
-    ] = None,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Send what waits in the outbox, and nothing else.")
-    ] = False,
+    repo_id: RepoIdOption = None,
+    adapter: AdapterOption = "current",
+    dataset: DatasetOption = False,
+    dry_run: DryRunOption = False,
+    public: PublicOption = False,
+    pr: PrOption = False,
+    merged: MergedOption = False,
+    base_id: BaseIdOption = None,
+    allow_quotes: QuotesOption = False,
+    license: LicenseOption = None,
+    accept: AcceptOption = None,
+    resume: ResumeOption = False,
 ) -> None:
     """Publish an adapter with its card, figures and lineage: one commit, fetched back and compared.
 
@@ -72,7 +75,7 @@ def publish(
     _without_xet_elsewhere()
     from ddl_train.errors import ConfigError
     from ddl_train.hub.client import Hub
-    from ddl_train.publish import Request
+    from ddl_train.hub.parcel import Request
     from ddl_train.storage.run import Run
 
     run_dir = find_run(run)
@@ -98,7 +101,8 @@ def publish(
 def _publish(run: "Run", request: "Request", name: str, *, has_dataset: bool, is_dry: bool) -> None:
     from ddl_train.deliver import clear_outbox
     from ddl_train.hub.client import Hub, check_repo_id
-    from ddl_train.publish import check_probes, choose_adapter, prepare_dataset, prepare_model
+    from ddl_train.prepare import prepare_dataset, prepare_model
+    from ddl_train.publish import check_probes, choose_adapter
     from ddl_train.report.evidence import draw_evidence, read_evidence
     from ddl_train.storage import outbox
 
@@ -112,7 +116,7 @@ def _publish(run: "Run", request: "Request", name: str, *, has_dataset: bool, is
         parcels.append(prepare_dataset(run, adapter, request, dataset_id))
     if is_dry:
         clear_outbox(run, keep=[parcel.folder for parcel in parcels])
-        _show_plans(run, Hub(), parcels)
+        show_plans(run, Hub(), parcels)
     _refuse_findings(run, parcels, is_dry=is_dry)
     if is_dry:
         return
@@ -162,70 +166,6 @@ def _deliver(run: "Run", hub: "Hub", rows: Sequence["OutboxRow"]) -> None:
         if done.answer is not None:
             output().print(f"  asked one question, here and there: {done.answer!r}", soft_wrap=True)
     clear_outbox(run)
-
-
-def _show_plans(run: "Run", hub: "Hub", parcels: Sequence["Parcel"]) -> None:
-    """What would change, where the Hub can be asked; what there is, where it cannot."""
-    from ddl_train.deliver import plan
-    from ddl_train.errors import HubError
-
-    console = output()
-    for parcel in parcels:
-        local = {name: parcel.folder / name for name in parcel.manifest}
-        console.print(f"{parcel.repo_id} ({parcel.repo_type}): {parcel.folder}", soft_wrap=True)
-        try:
-            remote, changes = plan(run, hub, parcel.repo_id, parcel.repo_type, local)
-        except HubError as error:
-            say(f"{error}; what the repository holds now is not known")
-            for name, path in local.items():
-                console.print(f"  ? {name}  {path.stat().st_size:,} bytes", soft_wrap=True)
-            continue
-        if remote is None:
-            console.print("  there is no such repository that you can see; it would be made")
-        for change in changes:
-            console.print(
-                f"  {MARKS[change.state]} {change.path}  {_sizes(change)}", soft_wrap=True
-            )
-        for name in sorted(set(remote.files) - {one.path for one in changes} if remote else ()):
-            console.print(f"    {name}  not ours, stays", soft_wrap=True)
-        if remote is not None:
-            _show_lines(run, hub, parcel, changes, remote.commit)
-
-
-def _show_lines(
-    run: "Run", hub: "Hub", parcel: "Parcel", changes: Sequence["Change"], commit: str
-) -> None:
-    """Line by line what changes in the texts that people read."""
-    from ddl_train.storage.files import tmp_path
-
-    names = [one.path for one in changes if one.state == "changed" and one.path in SHOWN]
-    if not names:
-        return
-    into = tmp_path(run.dir)
-    try:
-        hub.fetch(parcel.repo_id, parcel.repo_type, commit, names, into)
-        for name in names:
-            before, after = (
-                (folder / name).read_text(encoding="utf-8", errors="replace").splitlines()
-                for folder in (into, parcel.folder)
-            )
-            lines = list(difflib.unified_diff(before, after, f"now/{name}", name, lineterm="", n=1))
-            for line in lines[:MAX_LINES]:
-                output().print(line, soft_wrap=True)
-            if len(lines) > MAX_LINES:
-                output().print(f"... {len(lines) - MAX_LINES} more lines")
-    finally:
-        shutil.rmtree(into, ignore_errors=True)
-
-
-def _sizes(change: "Change") -> str:
-    if change.before is None:
-        return f"{change.after or 0:,} bytes, new"
-    if change.after is None:
-        return f"{change.before:,} bytes, removed"
-    if change.state == "same":
-        return f"{change.after:,} bytes"
-    return f"{change.before:,} -> {change.after:,} bytes"
 
 
 def _refuse_findings(run: "Run", parcels: Sequence["Parcel"], *, is_dry: bool) -> None:

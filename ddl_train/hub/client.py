@@ -1,19 +1,17 @@
 """The Hub as a publisher needs it: look, create, commit once, fetch back. Through `HfApi` only.
 
 The client repeats uploads of file contents by itself and a commit never; here a commit is repeated
-only after a look at the repository has shown that it did not arrive. Every error becomes a sentence
-without a token in it: the token is the client's own (`hf auth login` or HF_TOKEN) and is not read
-into anything here but the check that there is one.
+only after a look at the repository has shown that it did not arrive. The token is the client's own
+(`hf auth login` or HF_TOKEN) and is not read into anything here but the check that there is one.
 """
 
 import os
-import re
 import time
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from huggingface_hub import (
     CommitOperationAdd,
@@ -25,9 +23,7 @@ from huggingface_hub import (
     snapshot_download,
 )
 from huggingface_hub.errors import (
-    HfHubHTTPError,
     HFValidationError,
-    OfflineModeIsEnabled,
     RepositoryNotFoundError,
     RevisionNotFoundError,
 )
@@ -37,21 +33,11 @@ from huggingface_hub.utils import (  # type: ignore[attr-defined]
     validate_repo_id,
 )
 
-from ddl_train.errors import HubError, HubUnreachableError
+from ddl_train.errors import HubError
+from ddl_train.hub.failures import FAILURES, explained
 from ddl_train.hub.remote import Change, Remote, RemoteFile, compare
+from ddl_train.hub.retries import NUM_TRIES, limit_waiting, patiently, wait_after
 from ddl_train.storage.outbox import RepoType
-
-TRANSPORT: tuple[type[BaseException], ...] = (HfHubHTTPError.__bases__[0], OfflineModeIsEnabled)
-"""Whatever the client's HTTP library raises; which library that is differs between versions."""
-FAILURES: tuple[type[BaseException], ...] = (*TRANSPORT, OSError, ValueError, RuntimeError)
-"""Whatever the client raises: it wraps refused uploads, and says what is wrong with a card."""
-AGAIN = (408, 429, 500, 502, 503, 504)
-"""Answers after which the same may be asked once more."""
-NUM_TRIES = 4
-MAX_WAIT_S = 120.0
-_TOKEN = re.compile(r"\b(?:hf|api_org)_\w{6,}|(?i:bearer)\s+\S+")
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -73,6 +59,7 @@ class Hub:
             "/"
         )
         self._api = HfApi(endpoint=self.endpoint)
+        limit_waiting()
         logging.get_logger().setLevel("ERROR")
         disable_progress_bars()
 
@@ -88,7 +75,7 @@ class Hub:
                 "no token of the Hugging Face Hub was found; log in with `hf auth login`, or set "
                 "HF_TOKEN, with a token that may write"
             )
-        found = _patiently("the Hub", self._api.whoami)
+        found = patiently("the Hub", self._api.whoami)
         token: Mapping[str, Any] = found.get("auth", {}).get("accessToken", {})
         if token.get("role") == "read":
             raise HubError(
@@ -126,7 +113,7 @@ class Hub:
             }
             return Remote(commit=str(info.sha), is_private=bool(info.private), files=files)
 
-        return _patiently(repo_id, ask)
+        return patiently(repo_id, ask)
 
     def send(
         self,
@@ -167,18 +154,18 @@ class Hub:
                 revision = str(made.pr_revision or made.oid)
                 return Sent(revision=revision, url=str(made.pr_url or made.commit_url), is_new=True)
             except FAILURES as error:
-                wait = _wait_after(error, turn)
+                wait = wait_after(error, turn)
                 found = self._arrived(wanted, gone, repo_id, repo_type, message, is_pr=is_pr)
                 if found is not None:
                     return Sent(revision=found.revision, url=found.url, is_new=True)
                 if wait is None:
-                    raise _explained(repo_id, error) from None
+                    raise explained(repo_id, error) from None
             time.sleep(wait)
         raise AssertionError("the last turn returns or raises")
 
     def create(self, repo_id: str, repo_type: RepoType, *, is_public: bool) -> None:
         """Make an empty repository; one that exists is left as it is."""
-        _patiently(
+        patiently(
             repo_id,
             lambda: self._api.create_repo(
                 repo_id, repo_type=repo_type, private=not is_public, exist_ok=True
@@ -194,7 +181,7 @@ class Hub:
             HubError: a file is missing or arrived cut short.
             HubUnreachableError: the Hub does not answer.
         """
-        _patiently(
+        patiently(
             repo_id,
             lambda: snapshot_download(
                 repo_id,
@@ -277,7 +264,7 @@ class Hub:
             )
             return [f"refs/pr/{one.num}" for one in found if one.title == message]
 
-        return _patiently(repo_id, ask)
+        return patiently(repo_id, ask)
 
 
 def check_repo_id(repo_id: str) -> None:
@@ -296,81 +283,3 @@ def check_repo_id(repo_id: str) -> None:
             f"{repo_id!r} is no name of a repository; expected OWNER/NAME, each of letters, digits, "
             "'-', '_' and '.', 96 characters at most"
         )
-
-
-def _patiently(what: str, ask: Callable[[], T]) -> T:
-    """Ask something that may be asked twice, a few times where the Hub is busy."""
-    for turn in range(NUM_TRIES):
-        try:
-            return ask()
-        except HubError:
-            raise
-        except FAILURES as error:
-            wait = _wait_after(error, turn)
-            if wait is None:
-                raise _explained(what, error) from None
-        time.sleep(wait)
-    raise AssertionError("the last turn returns or raises")
-
-
-def _wait_after(error: BaseException, turn: int) -> float | None:
-    """Seconds after which the same may be tried again; None when that is of no use."""
-    if turn == NUM_TRIES - 1:
-        return None
-    cause = _root(error)
-    if isinstance(cause, HfHubHTTPError):
-        if cause.response.status_code not in AGAIN:
-            return None
-        asked = cause.response.headers.get("Retry-After", "")
-        wait = float(asked) if asked.isdigit() else float(2**turn)
-        return wait if wait <= MAX_WAIT_S else None
-    if isinstance(cause, TRANSPORT) and not isinstance(cause, OfflineModeIsEnabled):
-        return 2.0**turn
-    return None
-
-
-def _root(error: BaseException) -> BaseException:
-    """What the Hub answered, where the client wrapped it."""
-    inner: BaseException | None = error
-    while inner is not None and not isinstance(inner, TRANSPORT):
-        inner = inner.__cause__
-    return error if inner is None else inner
-
-
-def _explained(what: str, error: BaseException) -> HubError:
-    """One sentence on what went wrong and what to do."""
-    cause = _root(error)
-    if not isinstance(cause, HfHubHTTPError):
-        said = clean(cause)
-        if isinstance(cause, TRANSPORT):
-            return HubUnreachableError(f"{what}: the Hugging Face Hub cannot be reached ({said})")
-        return HubError(f"{what}: {said}")
-    status = cause.response.status_code
-    said = clean(cause.server_message or cause.response.reason_phrase or "no reason given")
-    if isinstance(cause, RepositoryNotFoundError) or status == 404:
-        return HubError(f"{what}: there is no such user, organisation or repository ({said})")
-    if status == 401:
-        return HubError(f"{what}: the token is not accepted; log in again with `hf auth login`")
-    if status == 403:
-        return HubError(f"{what}: the token may not write there ({said})")
-    if status in (409, 412):
-        return HubError(
-            f"{what}: was changed by somebody else meanwhile; nothing was published, look at "
-            "`--dry-run` and give the same command again"
-        )
-    if status == 429:
-        asked = cause.response.headers.get("Retry-After")
-        when = f"in {asked} s" if asked else "later"
-        return HubUnreachableError(f"{what}: too many requests; try again {when}")
-    if status in AGAIN:
-        return HubUnreachableError(f"{what}: the Hugging Face Hub answers {status} ({said})")
-    return HubError(f"{what}: the Hugging Face Hub refused, {status} ({said})")
-
-
-def clean(error: object) -> str:
-    """An error's words in one line, without anything that looks like a token."""
-    words = " ".join(str(error).split())
-    token = get_token()
-    if token:
-        words = words.replace(token, "[token]")
-    return _TOKEN.sub("[token]", words)[:300] or type(error).__name__

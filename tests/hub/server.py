@@ -72,7 +72,7 @@ class Fault:
     times: int
     status: int = 0
     then: str = ""
-    """`drop`: the connection is reset; `cut`: half of the body is sent; `garble`: other bytes are;
+    """`drop`: the connection is reset; `hang`: nothing is answered, ever; `cut`: half of the body is sent; `garble`: other bytes are;
     `race`: somebody else commits first."""
     headers: dict[str, str] = field(default_factory=dict)
     is_done: bool = False
@@ -91,6 +91,7 @@ class LocalHub:
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self._server.daemon_threads = True
         self.lock = threading.Lock()
+        self.is_closing = threading.Event()
 
     @property
     def url(self) -> str:
@@ -101,6 +102,7 @@ class LocalHub:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.is_closing.set()
         self._server.shutdown()
         self._server.server_close()
 
@@ -151,6 +153,10 @@ def _handler(hub: LocalHub) -> type[BaseHTTPRequestHandler]:
                     status, headers, content = self._answer(body)
             if fault is not None and fault.status:
                 status, headers, content = fault.status, fault.headers, b'{"error": "as told"}'
+            if fault is not None and fault.then == "hang":
+                hub.is_closing.wait()
+                self.close_connection = True
+                return
             if fault is not None and fault.then == "drop":
                 linger = struct.pack("ii", 1, 0)
                 self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)

@@ -18,8 +18,8 @@ from tests.hub.server import WRITER, LocalHub, Repo
 pytestmark = pytest.mark.slow
 
 POINTS = {
-    "half of the folder is written": "ddl_train.publish:scan_folder",
-    "the folder has no name yet": "ddl_train.publish:close_folder",
+    "half of the folder is written": "ddl_train.prepare:scan_folder",
+    "the folder has no name yet": "ddl_train.prepare:close_folder",
     "the folder is ready, the outbox does not know": "ddl_train.storage.outbox:keep_waiting",
     "it is in the outbox, nothing was asked": "ddl_train.deliver:check_whole",
     "there is no repository": "ddl_train.hub.client:Hub.create",

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ddl_train.errors import HubError
-from ddl_train.hub.client import clean
+from ddl_train.hub.failures import clean
 from ddl_train.hub.folder import ADAPTER, close_folder, new_folder, put
 from ddl_train.hub.licences import settle_licences
 from ddl_train.hub.quotes import find_quotes

@@ -2,11 +2,15 @@
 
 import json
 import socket
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from huggingface_hub import constants
+from huggingface_hub.utils._http import close_session
 
+from ddl_train.hub import retries
 from ddl_train.storage.outbox import read_outbox
 from ddl_train.storage.run import Run
 from tests.cli.calling import Called, CommandLine, is_one_sentence
@@ -91,6 +95,49 @@ def test_a_hub_that_stays_broken_keeps_it_waiting(
     refused(ddl("publish", run_dir, *ASKED), "500", "--resume")
     assert hub.repo(NAME).num_commits == 0
     assert states(run_dir) == ["waiting"]
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Half a second in place of half a minute, and no pauses."""
+    monkeypatch.setattr(retries, "TIMEOUT_S", 0.5)
+    monkeypatch.setattr(constants, "HF_HUB_DOWNLOAD_TIMEOUT", 1)
+    monkeypatch.setattr("time.sleep", lambda seconds: None)
+    yield
+    close_session()
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize(
+    ("method", "pattern"),
+    [
+        ("GET", r"/whoami"),
+        ("GET", r"/api/models/ada/dreams$"),
+        ("POST", r"/repos/create"),
+        ("GET", TREE),
+        ("POST", r"/preupload/"),
+        ("PUT", UPLOAD),
+        ("POST", COMMIT),
+        ("GET", DOWNLOAD),
+    ],
+)
+def test_a_hub_that_accepts_and_never_answers_is_one_sentence_and_waits(
+    ddl: CommandLine, hub: LocalHub, run_dir: Path, method: str, pattern: str
+) -> None:
+    hub.fail(method, pattern, times=99, then="hang")
+    refused(ddl("publish", run_dir, *ASKED), "does not answer", "--resume")
+    hub.faults.clear()
+    assert ddl("publish", run_dir, "--resume").code == 0
+    assert (states(run_dir), hub.repo(NAME).num_commits) == (["done"], 1)
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_commit_that_was_made_and_never_answered_is_found(
+    ddl: CommandLine, hub: LocalHub, run_dir: Path
+) -> None:
+    hub.fail("POST", COMMIT, then="hang", is_done=True)
+    assert ddl("publish", run_dir, *ASKED).code == 0
+    assert (states(run_dir), hub.repo(NAME).num_commits) == (["done"], 1)
 
 
 def test_what_comes_back_different_is_not_called_published(
