@@ -286,14 +286,14 @@ def promote_stage(session: Session, cycle: int, *, progress: Progress) -> Promot
     if {*adapters} - {report.adapter for report in run.reports(cycle)}:
         # a person has put another adapter to use since the night was measured
         suites, _ = suites_of_night(session, cycle)
+        run.record_usage(cycle, "probes", suites.usage, 0, item="suites again")  # STATE
         _measure(session, cycle, adapters, suites, progress=progress)
     reports = {report.adapter: report for report in run.reports(cycle)}
     history = [row.promotion for row in run.promotions()]
     given = (reports[candidate], reports[run.current], reports[BASE], history, config.promote)
     promotion = promote(*given, num_nights=config.num_cycles)
     if failed_only_by_forgetting(check_night(*given, num_nights=config.num_cycles)):
-        suites, _ = suites_of_night(session, cycle)
-        promotion = try_smaller(session, cycle, promotion, suites, reports, progress=progress)
+        promotion = try_smaller(session, cycle, promotion, reports, progress=progress)
     run.metrics({"cycle": cycle, "stage": "promote", "promoted": promotion.promoted})
     run.record_promotion(cycle, promotion)  # STATE
     return promotion

@@ -9,6 +9,7 @@ evaluate_adapter   one adapter under them
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from ddl_train.config import EvaluateConfig
 from ddl_train.evaluate import Dreamer, evaluate
@@ -140,7 +141,7 @@ def evaluate_adapter(
         config=session.config.wake,
         seed=session.seed("probe dreams"),
     )
-    with progress.stage(f"evaluate {adapter[:8]}", suites.num_items) as bar:
+    with progress.stage(f"evaluate {Path(adapter).name[:16]}", suites.num_items) as bar:
         report = evaluate(
             session.engine,
             session.use(adapter),

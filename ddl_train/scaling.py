@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from ddl_train.errors import Interrupted
 from ddl_train.gate.scaling import in_words
-from ddl_train.measure import evaluate_adapter
+from ddl_train.measure import evaluate_adapter, suites_of_night
 from ddl_train.probes.suites import Suites
 from ddl_train.promote import decide_by_halves
 from ddl_train.records import BASE, EvalReport, Progress, Promotion
@@ -21,7 +21,6 @@ def try_smaller(
     session: Session,
     cycle: int,
     refused: Promotion,
-    suites: Suites,
     reports: Mapping[str, EvalReport],
     *,
     progress: Progress,
@@ -32,7 +31,6 @@ def try_smaller(
         session: a run in hand.
         cycle: under way, in its promote stage.
         refused: the decision about the whole delta.
-        suites: what the cycle asks.
         reports: of the current adapter and of the base.
         progress: of the measurements.
 
@@ -40,6 +38,10 @@ def try_smaller(
         A promotion of the smaller adapter, or `refused` with what was tried.
     """
     config = session.config
+    suites, _ = suites_of_night(session, cycle)
+    session.run.record_usage(  # STATE
+        cycle, "probes", suites.usage, 0, item="suites of smaller deltas"
+    )
     factors = sorted(config.promote.scale_factors, reverse=True)
     history = [row.promotion for row in session.run.promotions()]
     current, base = reports[session.run.current], reports[BASE]

@@ -91,6 +91,7 @@ def test_an_adapter_that_a_person_put_to_use_in_between_is_measured_too(session:
     decision = promote_stage(session, 1, progress=QUIET)
     assert decision is not None
     assert {report.adapter for report in session.run.reports(1)} == {"base", first, second}
+    assert "suites again" in {row.item for row in session.run.usage(1)}
 
 
 def test_a_file_of_a_single_piece_can_be_added_to_a_run(session: Session, tmp_path: Path) -> None:

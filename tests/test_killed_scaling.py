@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from ddl_train.storage.fsck import fsck
+from ddl_train.storage.run import Run
 from tests.killed_run import live
 from tests.test_killed import adapters, rows
 from tests.worlds import SEEDLING, small_world_config
@@ -53,6 +54,15 @@ def decided(night: tuple[Path, Path, Path]) -> Path:
     database.close()
     assert num_smaller, "the night was meant to forget, and to be tried with less of its delta"
     return whole
+
+
+def test_what_trying_less_costs_is_in_the_ledger(decided: Path) -> None:
+    with Run.read(decided) as run:
+        smaller = [one.version for one in run.adapters() if one.parent is not None]
+        costs = {row.item: row.usage for row in run.usage() if row.role == "probes"}
+    for version in smaller:
+        assert costs[f"probes {version}"].num_tokens > 0
+    assert costs["suites of smaller deltas"].num_tokens > 0
 
 
 @pytest.mark.parametrize(("point", "count"), POINTS, ids=[f"{p}{n}" for p, n in POINTS])

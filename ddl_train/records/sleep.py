@@ -45,6 +45,7 @@ class AdapterVersion:
     base_sha256: str
     """Fingerprint of the base's config and weights index, so that another base is noticed."""
     parent: str | None
-    """Version it was continued from; None when trained from the frozen base."""
+    """Version whose weights it began with: the one that a night went on from, or the whole night
+    of which it is a share; None when trained from the frozen base."""
     num_rows: int
     num_insights: int

@@ -20,7 +20,7 @@ from ddl_train.report.suites import group_items, mean_divergences, mean_losses, 
 BOUND = 0.975
 """Confidence of each bound by itself: the two make a 95 % interval."""
 RESAMPLES = 2000
-LONGEST_NAME = 24
+LONGEST_NAME = 16
 """Of an adapter in the head of a column."""
 
 
@@ -170,7 +170,7 @@ def _shares(reports: Sequence[EvalReport]) -> Table:
         cells = [
             f"{report.figures[name]:.3f}" if name in report.figures else "-" for report in reports
         ]
-        table.add_row(name, *cells, "", "")
+        table.add_row(name.replace("/", ": ").replace("_", " "), *cells, "", "")
     return table
 
 
@@ -185,7 +185,7 @@ def _share_cell(items: Sequence[ItemResult]) -> str:
 def _differences(first: EvalReport, later: EvalReport) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column(f"{later.adapter} less {first.adapter}", overflow="fold")
-    for name in ("points right [95 %]", "continuous score [95 %]", "same items"):
+    for name in ("points right [95 %]", "score [95 %]", "same items"):
         table.add_column(name, justify="right")
     for suite, row in _paired(first, later).items():
         cells = [

@@ -51,14 +51,13 @@ def draw_history(history: JsonObject, folder: Path) -> list[Path]:
         )
         paths.append(folder / f"history-{file_name(suite)}.png")
         write_bytes(paths[-1], png_of(figure, suite_title(suite)))
-    for name, series in history["texts"].items():
-        points = [
-            (cycles[place], nats)
-            for place, nats in zip(series["places"], series["nats"], strict=True)
-        ]
-        line: Line = ("in use", "blue", points)
-        paths.append(folder / f"history-{file_name(name)}.png")
-        write_bytes(paths[-1], png_of(line_figure([line], cycles, PAPER), name))
+    for title, key in (("token loss", "losses"), ("KL to the base", "divergences")):
+        for name, series in history[key].items():
+            places = [cycles[place] for place in series["places"]]
+            line: Line = ("in use", "blue", list(zip(places, series["nats"], strict=True)))
+            paths.append(folder / f"history-{file_name(f'{title} {name}')}.png")
+            figure = line_figure([line], cycles, PAPER)
+            write_bytes(paths[-1], png_of(figure, f"{title}, {name}"))
     return paths
 
 

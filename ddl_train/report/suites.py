@@ -32,11 +32,13 @@ def group_items(report: EvalReport) -> dict[str, list[ItemResult]]:
     groups: dict[str, list[ItemResult]] = {}
     for item in report.items:
         groups.setdefault(item.suite, []).append(item)
-    if any(item.is_dreamt is not None for item in groups.get("truth", [])):
-        truth = groups["truth"]
-        groups[DREAMT] = [item for item in truth if item.is_dreamt is True]
-        groups[NOT_DREAMT] = [item for item in truth if item.is_dreamt is False]
-    return {name: items for name, items in groups.items() if items}
+    found: dict[str, list[ItemResult]] = {}
+    for name, items in groups.items():
+        found[name] = items
+        if name == "truth":
+            found[DREAMT] = [item for item in items if item.is_dreamt is True]
+            found[NOT_DREAMT] = [item for item in items if item.is_dreamt is False]
+    return {name: items for name, items in found.items() if items}
 
 
 def mean_losses(report: EvalReport) -> dict[str, float]:

@@ -1,6 +1,6 @@
 """Suites of a run over its cycles: `eval RUN --history`."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from rich.console import Console
 from rich.table import Table
@@ -13,14 +13,22 @@ from ddl_train.report.suites import group_items, mean_divergences, mean_losses
 from ddl_train.storage.openings import read_openings
 from ddl_train.storage.run import Run
 
+TRANSFERS = {
+    "backward_transfer": "what earlier nights taught: right now, less right after its night",
+    "forward_transfer": "what a night is about to teach: right before it, less the base",
+    "forgetting": "what earlier nights taught: best that it was before, less now; below 0 is better "
+    "than ever",
+}
+"""Mean over nights, in uptake, and what each is."""
 _BARS = "▁▂▃▄▅▆▇█"
 
 
 def read_history(run: Run) -> JsonObject:
-    """{cycles[], suites{}, texts{}, transfer{}, sealed_openings[]}, of the adapter in use after each.
+    """{cycles[], suites{}, losses{}, divergences{}, transfer{}, sealed_openings[]}.
 
-    A suite is {right[], asked[], share[], low[], high[], margin[], jump_of_share, jump_of_margin},
-    point by point over `cycles`; a set of texts {places[], nats[]}.
+    All of the adapter in use after each cycle; `cycles` count from 0, as everywhere in JSON. A
+    suite is {right[], asked[], share[], low[], high[], margin[], jump_of_share, jump_of_margin},
+    point by point over those of `cycles` that `places` names; a set of texts {places[], nats[]}.
     """
     in_use = _in_use(run)
     cycles = sorted(in_use)
@@ -35,7 +43,8 @@ def read_history(run: Run) -> JsonObject:
         "cycles": asked,
         "adapters": [in_use[cycle] for cycle in asked],
         "suites": suites,
-        "texts": _texts(reports),
+        "losses": _texts([mean_losses(report) for report in reports]),
+        "divergences": _texts([mean_divergences(report) for report in reports]),
         "transfer": _transfer(run, asked, in_use, by_key),
         "sealed_openings": [
             {"opened_at": one.opened_at, "adapters": list(one.adapters), "items": one.num_items}
@@ -45,33 +54,40 @@ def read_history(run: Run) -> JsonObject:
 
 
 def print_history(history: JsonObject, console: Console) -> None:
-    """A line of bars for each suite, then transfer, and what looks like a jump."""
+    """A line of bars for each suite and set of texts, then transfer, and what looks like a jump."""
     if not history["cycles"]:
         console.print("no night was evaluated yet")
         return
     table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("suite, adapter in use")
-    for name in ("over the cycles", "first", "last [95 %]", "score, first", "last", "jump"):
-        table.add_column(name, justify="left" if name in ("over the cycles", "jump") else "right")
+    for name in ("of the adapter in use", "cycles", "first", "last [95 %]", "score"):
+        is_left = name in ("of the adapter in use", "cycles")
+        table.add_column(name, justify="left" if is_left else "right")
     for name, row in history["suites"].items():
-        last = f"{100 * row['share'][-1]:.1f} [{100 * row['low'][-1]:.1f}, {100 * row['high'][-1]:.1f}]"
         table.add_row(
             name,
             _bars(row["share"]),
             f"{100 * row['share'][0]:.1f}",
-            last,
-            f"{row['margin'][0]:.3f}",
-            f"{row['margin'][-1]:.3f}",
-            _jump(row, history["cycles"]),
+            f"{100 * row['share'][-1]:.1f} [{100 * row['low'][-1]:.1f}, {100 * row['high'][-1]:.1f}]",
+            f"{row['margin'][0]:.3f} > {row['margin'][-1]:.3f}",
         )
-    for name, texts in history["texts"].items():
-        nats = texts["nats"]
-        bars = _bars([value / max(*map(abs, nats), 1e-9) for value in nats])
-        table.add_row(name, bars, "", "", f"{nats[0]:.3f}", f"{nats[-1]:.3f}", "")
+    for title, key in (("loss", "losses"), ("KL", "divergences")):
+        for name, row in history[key].items():
+            nats = row["nats"]
+            bars = _bars([value / max(*map(abs, nats), 1e-9) for value in nats])
+            table.add_row(f"{title}, {name}", bars, "", "", f"{nats[0]:.3f} > {nats[-1]:.3f}", "")
     console.print(table)
-    for name, value in history["transfer"].items():
+    console.print(
+        "\nfirst and last: percent right; score: of likelihood, in nats a token, first > last; "
+        "KL: to the base",
+        soft_wrap=True,
+    )
+    for name, what in TRANSFERS.items():
+        value = history["transfer"][name]
         said = "not known yet" if value is None else f"{100 * value:+.1f} points"
-        console.print(f"{name.replace('_', ' ')}: {said}")
+        console.print(f"{name.replace('_', ' ')}: {said} ({what})", soft_wrap=True)
+    for name, row in history["suites"].items():
+        if jump := _jump(row, history["cycles"]):
+            console.print(f"{name} jumps {jump}", soft_wrap=True)
     if len(history["cycles"]) < 4:
         console.print("a jump is looked for from four nights on")
     for one in history["sealed_openings"]:
@@ -110,15 +126,14 @@ def _series(groups: Sequence[Sequence[ItemResult]]) -> JsonObject:
     }
 
 
-def _texts(reports: Sequence[EvalReport]) -> JsonObject:
-    """Token loss and KL to the base of each set of texts, where they were measured."""
+def _texts(means: Sequence[Mapping[str, float]]) -> JsonObject:
+    """Set of texts -> its means point by point; nights without one are left out."""
     found: dict[str, JsonObject] = {}
-    for title, means in (("token loss", mean_losses), ("KL to the base", mean_divergences)):
-        for place, report in enumerate(reports):
-            for name, value in means(report).items():
-                series = found.setdefault(f"{title}, {name}", {"places": [], "nats": []})
-                series["places"].append(place)
-                series["nats"].append(value)
+    for place, one in enumerate(means):
+        for name, nats in one.items():
+            series = found.setdefault(name, {"places": [], "nats": []})
+            series["places"].append(place)
+            series["nats"].append(nats)
     return found
 
 

@@ -257,4 +257,10 @@ def test_history_of_a_run_needs_no_model(ddl: CommandLine, tmp_path: Path) -> No
             assert low <= share <= high
     assert set(found["transfer"]) == {"backward_transfer", "forward_transfer", "forgetting"}
     assert [path for path in (tmp_path / "out").iterdir() if path.stat().st_size > 1000]
-    assert "over the cycles" in ddl("eval", run_dir, "--history").out
+    assert found["divergences"]["held-out documents"]["nats"] == pytest.approx([0.2, 0.2])
+    shown = ddl("eval", run_dir, "--history").out
+    rows = [line.split("  ")[0] for line in shown.splitlines()]
+    place = rows.index("truth")
+    assert rows[place : place + 3] == ["truth", "truth (dreamt)", "truth (not dreamt)"]
+    assert "KL, held-out documents" in rows
+    assert "below 0 is better than ever" in shown

@@ -46,9 +46,9 @@ def test_the_history_is_a_picture_for_each_suite(tmp_path: Path) -> None:
     assert [path.name for path in paths] == [
         "history-uptake.png",
         "history-truth.png",
-        "history-retention.png",
         "history-truth-dreamt.png",
         "history-truth-not-dreamt.png",
+        "history-retention.png",
         "history-token-loss-held-out-documents.png",
         "history-kl-to-the-base-held-out-documents.png",
     ]
