@@ -18,7 +18,8 @@ class MemoryConfig(StageConfig):
     max_tokens: int = Field(120, gt=0)
     """Longest piece, in words (characters where there are no spaces between words)."""
     unit: Literal["sentence", "chunk"] = "chunk"
-    """A concept is one sentence, or a piece of up to `max_tokens` split at natural bounds."""
+    """A concept is one sentence, or a piece of up to `max_tokens` split at natural bounds. As
+    sentences, a table is one concept, and so is a code block, where they fit."""
     embedder: str = "hidden_states"
     """`hidden_states` of the base, `words` (hashed, long ones weigh more; neither downloads
     anything), or `sentence-transformers:NAME_OR_PATH`."""

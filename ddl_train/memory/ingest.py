@@ -17,6 +17,7 @@ from pathlib import Path
 from ddl_train.config import MemoryConfig
 from ddl_train.errors import SourceError
 from ddl_train.memory.markdown import markdown_blocks
+from ddl_train.memory.plain import plain_blocks
 from ddl_train.memory.readers import (
     SUFFIXES,
     Document,
@@ -25,7 +26,7 @@ from ddl_train.memory.readers import (
     read_documents,
 )
 from ddl_train.memory.sources import check_enough
-from ddl_train.memory.split import Splitter, plain_blocks
+from ddl_train.memory.split import Splitter
 from ddl_train.memory.stamps import Stamp, stamp_of
 from ddl_train.memory.text import text_sha256
 from ddl_train.records import Chunk

@@ -1,6 +1,6 @@
 """Markdown as plain blocks: the words stay, the marks go.
 
-Parsed by markdown-it. Headings, paragraphs, list items, quotes, table rows and code become blocks;
+Parsed by markdown-it. Headings, paragraphs, list items, quotes, whole tables and code become blocks;
 links and emphasis keep their words, pictures their description, code its text. Of front matter
 the values of `title`, `description`, `summary` and `abstract` are kept; comments and tags of HTML
 go, the text between them stays.
@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from ddl_train.memory.split import Block, BlockKind, join_lines
+from ddl_train.memory.split import Block, BlockKind, join_lines, table_text
 
 _PARSER = MarkdownIt("commonmark", {"html": True}).enable("table")
 _FRONT_MATTER = re.compile(r"\A---[ \t]*\n(.*?)\n(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL)
@@ -25,20 +25,22 @@ def markdown_blocks(text: str) -> list[Block]:
     """Blocks of a Markdown document, in order."""
     blocks, text = _front_matter(text)
     kind: BlockKind = "text"
-    row: list[str] | None = None
+    rows: list[list[str]] | None = None
     for token in _PARSER.parse(text):
         match token.type:
             case "heading_open":
                 kind = "heading"
             case "heading_close":
                 kind = "text"
-            case "tr_open":
-                row = []
-            case "tr_close":
-                blocks.append(Block(text=" | ".join(cell for cell in row or [] if cell)))
-                row = None
-            case "inline" if row is not None:
-                row.append(_words(token.children or []))
+            case "table_open":
+                rows = []
+            case "tr_open" if rows is not None:
+                rows.append([])
+            case "table_close" if rows is not None:
+                blocks.append(Block(text=table_text(rows), kind="table"))
+                rows = None
+            case "inline" if rows is not None:
+                rows[-1].append(_words(token.children or []))
             case "inline":
                 blocks.append(Block(text=_words(token.children or []), kind=kind))
             case "fence" | "code_block":

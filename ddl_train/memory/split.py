@@ -4,13 +4,13 @@ Chunks are cut by semchunk, which knows paragraphs, sentences and clauses of scr
 where there are none, sentence ends are made visible to it first. Sentences are found by their
 terminators (also those of Chinese, Japanese, Hindi, Arabic) with a short list of abbreviations,
 and may begin with a small letter, as notes do and as no splitter at hand allows;
-Thai and Lao have no terminators, so there a line is a sentence. Lines that a text file was wrapped
-into are joined again; lines that are list items are not.
+Thai and Lao have no terminators, so there a line is a sentence. Tables and code are pieces of their
+own, whole where they fit. `markdown.py` and `plain.py` make the blocks.
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Literal
 
 from semchunk.semchunk import chunk
@@ -18,7 +18,7 @@ from semchunk.semchunk import chunk
 from ddl_train.config import MemoryConfig
 from ddl_train.memory.text import NO_SPACES, count_tokens
 
-BlockKind = Literal["text", "heading", "code"]
+BlockKind = Literal["text", "heading", "code", "table"]
 
 _MARK = "\n\x00"
 """Stands after a sentence of a script without spaces while semchunk works. No source has NUL."""
@@ -39,14 +39,12 @@ _DOTTED = re.compile(r"\b(?:[A-Za-z]\.){2,}$")
 """An abbreviation such as p.m. or U.S., which ends a sentence unless a small letter follows."""
 
 _BULLET = re.compile(r"^\s*[-*+•‣◦·–]\s+")
-_LIST_ITEM = re.compile(rf"{_BULLET.pattern}|^\s*(?:\(?\d{{1,3}}[.)]|[a-z]\))\s+")
-_WIDEST_WRAP = 120
-_NARROWEST_WRAP = 40
+LIST_ITEM = re.compile(rf"{_BULLET.pattern}|^\s*(?:\(?\d{{1,3}}[.)]|[a-z]\))\s+")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Block:
-    """A paragraph, a list item, a heading or a piece of code."""
+    """A paragraph, a list item, a heading, a table with all its rows, or a piece of code."""
 
     text: str
     kind: BlockKind = "text"
@@ -59,7 +57,12 @@ class Splitter:
         self._config = config
 
     def split(self, blocks: list[Block]) -> list[str]:
-        """Pieces in order. As sentences, headings above text are left out: they state nothing."""
+        """Pieces in order. As sentences, headings above text are left out: they state nothing.
+
+        A table is one piece, and so is a code block: a row or a line alone says little. A table
+        that is too long is divided between rows, and each part begins with the first row.
+        """
+        blocks = [part for block in blocks for part in self._divided(block)]
         if self._config.unit == "chunk":
             headings = {block.text for block in blocks if block.kind == "heading"}
             whole = "\n\n".join(block.text for block in blocks)
@@ -72,8 +75,22 @@ class Splitter:
             for piece in self._sentences(block)
         ]
 
+    def _divided(self, block: Block) -> list[Block]:
+        if block.kind != "table" or count_tokens(block.text) <= self._config.max_tokens:
+            return [block]
+        head, *rows = block.text.split("\n")
+        parts: list[str] = []
+        for row in rows:
+            longer = f"{parts[-1]}\n{row}" if parts else ""
+            if parts and count_tokens(longer) <= self._config.max_tokens:
+                parts[-1] = longer
+            else:
+                parts.append(f"{head}\n{row}")
+        return [Block(text=part, kind="table") for part in parts or [head]]
+
     def _sentences(self, block: Block) -> list[str]:
-        whole = [block.text] if block.kind == "code" else split_sentences(block.text)
+        is_whole = block.kind in ("code", "table")
+        whole = [block.text] if is_whole else split_sentences(block.text)
         return [
             piece
             for sentence in whole
@@ -125,29 +142,14 @@ def _is_open(sentence: str, following: str) -> bool:
     return bool(_DOTTED.search(sentence)) and following[:1].islower()
 
 
-def plain_blocks(text: str) -> list[Block]:
-    """Paragraphs and list items of a plain text.
+def without_bullet(line: str) -> str:
+    return _BULLET.sub("", line)
 
-    A text whose lines are all filled up to one width (no line could have taken the first word of
-    the next) was wrapped, and its lines are joined; in any other text a line stands for itself.
-    """
-    paragraphs = [p.splitlines() for p in re.split(r"\n\s*\n", text) if p.strip()]
-    width = max((len(line) for lines in paragraphs for line in lines), default=0)
-    is_wrapped = _NARROWEST_WRAP <= width <= _WIDEST_WRAP and all(
-        _is_filled(line, following, width)
-        for lines in paragraphs
-        for line, following in pairwise(lines)
-    )
-    blocks = []
-    for lines in paragraphs:
-        items: list[str] = []
-        for line in lines:
-            if items and is_wrapped and not _LIST_ITEM.match(line):
-                items[-1] = join_lines(items[-1], line)
-            else:
-                items.append(line)
-        blocks += [Block(text=_BULLET.sub("", item).strip()) for item in items]
-    return [block for block in blocks if block.text]
+
+def table_text(rows: Sequence[Sequence[str]]) -> str:
+    """A table as text: a line for each row, ` | ` between its cells, empty cells left out."""
+    cells = [[cell.strip() for cell in row if cell.strip()] for row in rows]
+    return "\n".join(" | ".join(row) for row in cells if row)
 
 
 def join_lines(first: str, second: str) -> str:
@@ -155,10 +157,3 @@ def join_lines(first: str, second: str) -> str:
     first, second = first.rstrip(), second.lstrip()
     is_wide = re.search(rf"[{NO_SPACES}。、，！？]$", first) and re.match(rf"[{NO_SPACES}]", second)
     return first + second if is_wide else f"{first} {second}".strip()
-
-
-def _is_filled(line: str, following: str, width: int) -> bool:
-    if _LIST_ITEM.match(following):
-        return True
-    words = following.split(maxsplit=1)
-    return not words or len(line.rstrip()) + 1 + len(words[0]) > width

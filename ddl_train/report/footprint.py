@@ -77,16 +77,17 @@ def read_shape(config: ModelConfig) -> ModelShape:
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM
 
+    from ddl_train.engines.reaching import loading_options
+
     is_path = config.base.startswith((".", "/", "~")) or config.base.count("/") > 1
     if is_path and not Path(config.base).is_dir():
         raise ModelError(
             f"{config.base}: no such folder; model.base is a folder or a Hub id like 'owner/name'"
         )
     builder: Any = AutoModelForCausalLM
+    options = loading_options(config)
     try:
-        found = AutoConfig.from_pretrained(
-            config.base, revision=config.revision, trust_remote_code=False
-        )
+        found = AutoConfig.from_pretrained(config.base, trust_remote_code=False, **options)
         with torch.device("meta"):
             model = builder.from_config(found, trust_remote_code=False)
     except (OSError, ValueError, KeyError) as error:

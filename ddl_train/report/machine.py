@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import statistics
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 
 SHARE_OF_PEAK = 0.3
 """Of the measured matrix speed that whole forward passes are assumed to reach."""
+LAYERS = 4
+"""Of the transformer that is timed."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -26,6 +29,8 @@ class Machine:
     """Memory of the device that could be used now."""
     flops: float
     """Of large matrix products in the run's dtype, measured for half a second."""
+    layer_seconds: float = 0.0
+    """A pass through one decoder layer that computes next to nothing, measured as long."""
 
     @property
     def is_gpu(self) -> bool:
@@ -57,6 +62,7 @@ def read_machine(config: ModelConfig) -> Machine:
         name=name,
         num_bytes=num_bytes,
         flops=_measure(device, choose_dtype(config, device)),
+        layer_seconds=_measure_layer(device),
     )
 
 
@@ -80,6 +86,33 @@ def _measure(device: "torch.device", dtype: "torch.dtype") -> float:
         if device.type == "cuda":
             torch.cuda.synchronize()
     return float(2 * size**3 * num_products / (time.perf_counter() - start))
+
+
+def _measure_layer(device: "torch.device") -> float:
+    """Median time of a pass through a tiny transformer, by its number of layers."""
+    import torch
+    from transformers import LlamaConfig, LlamaModel
+
+    shape = LlamaConfig(
+        hidden_size=64,
+        intermediate_size=128,
+        num_hidden_layers=LAYERS,
+        num_attention_heads=4,
+        num_key_value_heads=4,
+        vocab_size=64,
+    )
+    model = LlamaModel(shape).to(device).eval()
+    ids = torch.zeros(8, 1, dtype=torch.long, device=device)
+    seconds = []
+    with torch.inference_mode():
+        model(input_ids=ids)
+        while sum(seconds) < 0.5:
+            start = time.perf_counter()
+            model(input_ids=ids)
+            if device.type == "cuda":
+                torch.cuda.synchronize()
+            seconds.append(time.perf_counter() - start)
+    return statistics.median(seconds) / LAYERS
 
 
 def _memory_of_host() -> int:

@@ -4,21 +4,22 @@ Nothing is written and no weight is loaded. Memory follows the formulas of `foot
 counted with the base's own tokenizer on the run's own prompts. How many dreams become ideas nobody
 knows beforehand, so wake is a range: from every pair answered NONE to every pair giving an idea that
 the critic reads. Sleep assumes `IDEAS_PER_PAIR`, or the quota. Time assumes that a share
-(`machine.SHARE_OF_PEAK`) of the matrix speed measured on the spot is reached; `status` says
-afterwards what it was.
+(`machine.SHARE_OF_PEAK`) of the matrix speed measured on the spot is reached, and adds for each call
+of the model what a call costs at least (`passes.py`); `status` says afterwards what it was.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from rich.table import Table
 
-from ddl_train.config import Config, ModelConfig
+from ddl_train.config import Config, ModelConfig, WakeConfig
 from ddl_train.errors import ModelError, ResourceError
 from ddl_train.memory.sources import num_held_out
 from ddl_train.records import AXES, Chunk, Prompts
 from ddl_train.report.footprint import Footprint, ModelShape, estimate
 from ddl_train.report.machine import SHARE_OF_PEAK, Machine, free_disk
+from ddl_train.report.passes import ADAPTERS, Range, count_passes
 from ddl_train.report.words import amount, duration, operations, size
 from ddl_train.report.words import count as count_words
 
@@ -56,14 +57,6 @@ class Corpus:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Range:
-    """From the least to the most."""
-
-    low: float
-    high: float
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class Plan:
     """One cycle of a run, and what it needs."""
 
@@ -80,6 +73,8 @@ class Plan:
     trained_tokens: float
     """Of the last night, the longest, times its epochs."""
     evaluate_tokens: float
+    passes: Range
+    """Calls of the model, in bare passes; see `passes.py`."""
     disk_bytes: float
     """Of the whole run, while it trains."""
     free_disk_bytes: int
@@ -90,8 +85,14 @@ class Plan:
         read = 2.0 * self.shape.num_parameters / self.machine.usable_flops
         fixed = self.sleep_tokens + self.evaluate_tokens + TRAIN_FACTOR * self.trained_tokens
         return Range(
-            low=(self.wake_tokens.low + fixed) * read, high=(self.wake_tokens.high + fixed) * read
+            low=(self.wake_tokens.low + fixed) * read + self.passes.low * self.pass_seconds,
+            high=(self.wake_tokens.high + fixed) * read + self.passes.high * self.pass_seconds,
         )
+
+    @property
+    def pass_seconds(self) -> float:
+        """Of a pass that computes next to nothing."""
+        return self.machine.layer_seconds * self.shape.num_layers
 
     def check(self) -> None:
         """Refuse what cannot fit.
@@ -147,15 +148,13 @@ def make_plan(
     tokens = _count_prompts(corpus.chunks, prompts, count)
     per_cycle = wake.quota or max(1, round(IDEAS_PER_PAIR * wake.num_pairs))
     kept = min(per_cycle * config.num_cycles, sleep.max_insights)
-    orders = 1 if wake.max_disagreement is None else 2
-    judged = len(AXES) * orders * tokens["score"]
-    judged += 0 if wake.min_support is None else tokens["propose"] + wake.max_new_tokens
     num_items = min(num_probes, config.evaluate.max_items)
     uptake = 2 * min(per_cycle, config.evaluate.max_uptake_insights)
     answers = 1 + config.evaluate.num_distractors
     items = per_cycle * (len(sleep.kinds) + 2) * (tokens["study"] + 3 * tokens["idea"])
     others = 1 - sleep.general_share * bool(sleep.general) - sleep.no_link_share
     rows = kept * len(sleep.kinds) / others
+    asked = answers * (num_items + uptake)
     footprint = estimate(shape, config, is_gpu=machine.is_gpu)
     embeddings = corpus.num_concepts * shape.hidden * 4.0
     return Plan(
@@ -167,15 +166,29 @@ def make_plan(
         num_insights=per_cycle,
         wake_tokens=Range(
             low=wake.num_pairs * (tokens["propose"] + 2),
-            high=wake.num_pairs * (tokens["propose"] + wake.max_new_tokens + judged),
+            high=wake.num_pairs
+            * (tokens["propose"] + wake.max_new_tokens + _judging(wake, tokens)),
         ),
         sleep_tokens=items,
         trained_tokens=rows * (tokens["answer"] + tokens["idea"]) * sleep.num_train_epochs,
-        evaluate_tokens=3 * answers * (num_items + uptake) * tokens["answer"],
+        evaluate_tokens=ADAPTERS * asked * tokens["answer"],
+        passes=count_passes(
+            config,
+            num_insights=per_cycle,
+            num_asked=asked,
+            num_rows=rows * sleep.num_train_epochs,
+        ),
         # every night's adapter, one optimizer checkpoint beside it, vectors twice (and the index)
         disk_bytes=footprint.adapter_on_disk * (config.num_cycles + 4) + 2 * embeddings + 1e7,
         free_disk_bytes=free_disk(config.run_dir),
     )
+
+
+def _judging(wake: WakeConfig, tokens: Mapping[str, float]) -> float:
+    """Tokens that the critic reads of one idea."""
+    orders = 1 if wake.max_disagreement is None else 2
+    support = 0 if wake.min_support is None else tokens["propose"] + wake.max_new_tokens
+    return len(AXES) * orders * tokens["score"] + support
 
 
 def _count_prompts(chunks: Sequence[Chunk], prompts: Prompts, count: Count) -> dict[str, float]:
@@ -205,11 +218,11 @@ def load_counter(config: ModelConfig) -> Count:
     from transformers import AutoTokenizer
 
     from ddl_train.engines.chat import ChatFormat
+    from ddl_train.engines.reaching import loading_options
 
+    options = loading_options(config)
     try:
-        tokenizer = AutoTokenizer.from_pretrained(
-            config.base, revision=config.revision, trust_remote_code=False
-        )
+        tokenizer = AutoTokenizer.from_pretrained(config.base, trust_remote_code=False, **options)
     except (OSError, ValueError, KeyError) as error:
         reason = " ".join(str(error).split())[:200]
         raise ModelError(f"{config.base}: its tokenizer cannot be loaded ({reason})") from None
@@ -241,7 +254,8 @@ def plan_table(plan: Plan) -> Table:
         f"(assumes {count_words(plan.num_insights, 'insight')} a cycle)",
         "evaluate": f"{amount(plan.evaluate_tokens)} tokens for candidate, current and base",
         "time": f"{duration(seconds.low)} to {duration(seconds.high)} for the longest cycle "
-        f"(assumes {SHARE_OF_PEAK:.0%} of the {operations(machine.flops)}/s measured here now)",
+        f"(assumes {SHARE_OF_PEAK:.0%} of the {operations(machine.flops)}/s, and "
+        f"{1000 * plan.pass_seconds:.1f} ms for each call of the model, both measured here now)",
         "memory": f"wake {size(need.wake)}, sleep {size(need.sleep)}; "
         f"{machine.name}: {size(machine.num_bytes)} free",
         "disk": f"{size(plan.disk_bytes)}; {size(plan.free_disk_bytes)} free",

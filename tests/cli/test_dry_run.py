@@ -40,6 +40,22 @@ def test_the_plan_counts_and_writes_nothing(ddl: CommandLine, project: Path) -> 
     assert sorted(project.rglob("*")) == before
 
 
+def test_a_local_base_is_planned_without_a_network(
+    ddl: CommandLine, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[object] = []
+
+    def refuse(host: object, *_: object, **__: object) -> None:
+        asked.append(host)
+        raise OSError("no network")
+
+    monkeypatch.setattr("socket.getaddrinfo", refuse)
+    called = ddl(
+        "run", "mine.yaml", "memory.embedder=sentence-transformers:owner/name", "--dry-run"
+    )
+    assert (called.code, asked) == (0, [])
+
+
 @pytest.mark.parametrize(("number", "num_held_out"), [(3, 1), (6, 1), (10, 1)])
 def test_the_plan_holds_out_what_memory_will(
     ddl: CommandLine, project: Path, number: int, num_held_out: int

@@ -1,10 +1,13 @@
 """Texts are cut where a reader would cut them, in scripts with and without spaces."""
 
+from collections.abc import Callable
+
 import pytest
 
 from ddl_train.config import MemoryConfig
 from ddl_train.memory.markdown import markdown_blocks
-from ddl_train.memory.split import Block, Splitter, plain_blocks, split_sentences
+from ddl_train.memory.plain import plain_blocks
+from ddl_train.memory.split import Block, Splitter, split_sentences
 from ddl_train.memory.text import count_tokens, normalise, text_sha256
 
 CHINESE = "人工智能正在改变世界。它能够学习语言，也能够做梦！你相信吗？我们拭目以待。" * 6
@@ -105,8 +108,7 @@ def test_markdown_keeps_the_words_and_drops_the_marks() -> None:
         "A paragraph with bold, a link and code, wrapped.",
         "item one",
         "nested",
-        "a | b",
-        "c | d",
+        "a | b\nc | d",
         "x = 1. # kept. whole.",
         "a picture",
         "html text",
@@ -117,6 +119,52 @@ def test_as_sentences_headings_are_left_out_and_code_stays_whole() -> None:
     pieces = splitter("sentence").split(markdown_blocks(MARKDOWN))
     assert "Heading one" not in pieces
     assert "x = 1. # kept. whole." in pieces
+
+
+TABLE = "| metal | melts at |\n|---|---|\n| tin | 232 |\n| lead | 327 |"
+CODE = "```python\nx = 1\n\ny = 2\n```"
+
+
+Read = Callable[[str], list[Block]]
+
+
+@pytest.mark.parametrize("read", [markdown_blocks, plain_blocks])
+def test_a_table_and_a_code_block_are_one_piece_each(read: Read) -> None:
+    text = f"Metals melt.\n\n{TABLE}\n\nSo much for metals.\n\n{CODE}\n\nAnd the code."
+    assert splitter("sentence").split(read(text)) == [
+        "Metals melt.",
+        "metal | melts at\ntin | 232\nlead | 327",
+        "So much for metals.",
+        "x = 1\n\ny = 2",
+        "And the code.",
+    ]
+
+
+@pytest.mark.parametrize("read", [markdown_blocks, plain_blocks])
+@pytest.mark.parametrize("unit", ["sentence", "chunk"])
+def test_a_long_table_is_divided_between_rows_under_its_first(read: Read, unit: str) -> None:
+    pieces = splitter(unit, 8).split(read(f"{TABLE}\n| iron | 1538 |"))
+    head = "metal | melts at"
+    assert pieces == [f"{head}\ntin | 232", f"{head}\nlead | 327", f"{head}\niron | 1538"]
+
+
+def test_a_rule_in_a_plain_text_is_no_piece() -> None:
+    text = "one thing\n-----\nanother thing\n* * *\n|---|---|\na last thing"
+    assert splitter("sentence").split(plain_blocks(text)) == [
+        "one thing",
+        "another thing",
+        "a last thing",
+    ]
+
+
+def test_a_stray_fence_does_not_swallow_the_rest_of_a_plain_text() -> None:
+    pieces = splitter("sentence").split(plain_blocks("one thing\n```\nanother\nand more"))
+    assert pieces == ["one thing", "another", "and more"]
+
+
+def test_bars_without_a_rule_line_are_no_table() -> None:
+    pieces = splitter("sentence").split(plain_blocks("either a | b\nor c | d"))
+    assert pieces == ["either a | b", "or c | d"]
 
 
 def test_as_chunks_headings_stay_with_their_text() -> None:

@@ -1,0 +1,97 @@
+"""The time of a cycle has a floor: every call of a model costs something, however small it is."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ddl_train.config import Config, parse_config
+from ddl_train.records import Chunk
+from ddl_train.report.footprint import ModelShape
+from ddl_train.report.machine import Machine
+from ddl_train.report.passes import Range, count_passes
+from ddl_train.report.plan import Corpus, make_plan
+from ddl_train.roles.prompts import load_pack
+
+TINY = ModelShape(
+    architecture="Tiny",
+    num_parameters=1000,
+    num_linear_parameters=500,
+    num_layers=5,
+    hidden=8,
+    query=8,
+    key_value=8,
+    intermediate=16,
+    vocabulary=32,
+    linear=(("q_proj", 8, 8),),
+)
+
+
+def a_config(**stages: Any) -> Config:
+    values = {"name": "x", "model": {"base": "tiny"}, "memory": {"sources": ["notes"]}}
+    return parse_config(values | stages, where="x")
+
+
+def passes(**stages: Any) -> Range:
+    return count_passes(a_config(**stages), num_insights=4, num_asked=10, num_rows=80)
+
+
+def seconds(layer_seconds: float, *, flops: float = 1e12) -> Range:
+    machine = Machine(
+        device="cpu", name="x", num_bytes=10**12, flops=flops, layer_seconds=layer_seconds
+    )
+    chunks = [
+        Chunk(text=f"fact {n}", source=f"{n}.md", position=0, source_sha256=str(n))
+        for n in range(4)
+    ]
+    return make_plan(
+        a_config(),
+        shape=TINY,
+        machine=machine,
+        corpus=Corpus(chunks=chunks, held_out_share=0.1),
+        prompts=load_pack("terse"),
+        count=lambda message: len(message.split()),
+        num_probes=5,
+    ).seconds
+
+
+def test_a_tiny_model_takes_as_long_as_its_calls() -> None:
+    by_arithmetic, real = seconds(0.0), seconds(0.002)
+    assert by_arithmetic.high < 1
+    assert real.low > 10 * by_arithmetic.low
+    assert real.high > 10 * by_arithmetic.high
+
+
+def test_a_slow_layer_costs_in_proportion() -> None:
+    fast, slow = seconds(0.001, flops=1e30), seconds(0.003, flops=1e30)
+    assert slow.low == pytest.approx(3 * fast.low)
+    assert slow.high == pytest.approx(3 * fast.high)
+
+
+@pytest.mark.parametrize(
+    ("more", "moves"),
+    [
+        ({"wake": {"num_pairs": 512}}, "both"),
+        ({"wake": {"batch_size": 8}}, "both"),  # the same pairs in more calls
+        ({"wake": {"max_new_tokens": 400}}, "high"),
+        ({"sleep": {"per_device_train_batch_size": 2}}, "both"),
+        ({"evaluate": {"num_dream_pairs": 320}}, "both"),
+    ],
+)
+def test_more_calls_are_counted_as_more(more: dict[str, Any], moves: str) -> None:
+    before, after = passes(), passes(**more)
+    assert after.high > before.high
+    assert (after.low > before.low) == (moves == "both")
+
+
+def test_a_larger_batch_takes_fewer_calls() -> None:
+    small = passes(model={"base": "tiny", "batch_size": 4})
+    assert passes().high < small.high
+
+
+def test_a_layer_is_timed_on_this_machine(tmp_path: Path) -> None:
+    from ddl_train.config import ModelConfig
+    from ddl_train.report.machine import read_machine
+
+    machine = read_machine(ModelConfig(base=str(tmp_path), device="cpu"))
+    assert 0 < machine.layer_seconds < 1
