@@ -14,12 +14,13 @@ def show_plan(config: Config) -> None:
             where there is one.
     """
     go_offline_if_local(config)
-    from ddl_train.cli.preflight import preflight, retention_gap
+    from ddl_train.cli.preflight import preflight, retention_gap, say_left_out
     from ddl_train.report.footprint import read_shape
     from ddl_train.report.machine import read_machine
     from ddl_train.report.plan import Corpus, load_counter, make_plan, plan_table
 
     checked = preflight(config)
+    say_left_out(config, checked.reading)
     plan = make_plan(
         config,
         shape=read_shape(config.model),

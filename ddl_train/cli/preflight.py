@@ -30,13 +30,12 @@ class Checked:
 
 
 def preflight(config: Config) -> Checked:
-    """Read everything that a config names, keep nothing, and say which files are not taken.
+    """Read everything that a config names, and keep nothing.
 
     Raises:
         DdlTrainError: one of them cannot be used.
     """
     from ddl_train.memory.ingest import read_sources
-    from ddl_train.report.words import printable
     from ddl_train.roles.prompts import load_pack
     from ddl_train.training.general import read_general
 
@@ -46,9 +45,22 @@ def preflight(config: Config) -> Checked:
     reading = read_sources(config.memory.sources, config.memory)
     num_probes = _count_probes(config)
     read_general(config.sleep.general, max_characters=4 * config.sleep.max_length)
-    if left_out := reading.left_out():
-        say(" ".join(printable(left_out).split()))
     return Checked(pack=pack, reading=reading, num_probes=num_probes)
+
+
+def say_left_out(config: Config, reading: "Reading") -> None:
+    """Say which files are not taken, unless the run was told of just these before."""
+    from ddl_train.report.words import printable
+    from ddl_train.storage.create import is_run
+    from ddl_train.storage.run import Run
+
+    said = None
+    if is_run(config.run_dir):
+        with Run.read(config.run_dir) as run:
+            said = run.left_out
+    left_out = reading.left_out()
+    if left_out and said != reading.left_out_sha256():
+        say(" ".join(printable(left_out).split()))
 
 
 def retention_gap(config: Config, reading: "Reading") -> str | None:

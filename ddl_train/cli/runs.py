@@ -38,18 +38,20 @@ def run(
         show_plan(chosen)
         return
     from ddl_train.cli.boundary import say
-    from ddl_train.cli.preflight import preflight, retention_gap
+    from ddl_train.cli.preflight import preflight, retention_gap, say_left_out
     from ddl_train.cli.working import work_on
     from ddl_train.report.progress import make_progress
     from ddl_train.report.summary import print_summary, summarize
     from ddl_train.storage.run import Run
 
     checked = preflight(chosen)
+    say_left_out(chosen, checked.reading)
     if gap := retention_gap(chosen, checked.reading):
         say(gap)
     with work_on(chosen, pack_dir=checked.pack.dir) as session:
         from ddl_train.cycle import run_cycles
 
+        session.run.note_left_out(checked.reading.left_out_sha256())
         run_cycles(session, progress=make_progress(side_output(), is_quiet=quiet))
     with Run.read(chosen.run_dir) as found:
         print_summary(summarize(found), output())
@@ -59,7 +61,7 @@ def init(
     config: ConfigArgument, overrides: OverridesArgument = None, quiet: QuietOption = False
 ) -> None:
     """Create a run and read its sources into memory, without any cycle yet."""
-    from ddl_train.cli.preflight import preflight
+    from ddl_train.cli.preflight import preflight, say_left_out
     from ddl_train.cli.working import work_on
     from ddl_train.errors import RunError
     from ddl_train.report.words import count
@@ -70,10 +72,12 @@ def init(
         raise RunError(
             f"{chosen.run_dir}: is a run already; `ddl-train run {config}` goes on with it"
         )
-    pack_dir = preflight(chosen).pack.dir
-    with work_on(chosen, pack_dir=pack_dir) as session:
+    checked = preflight(chosen)
+    say_left_out(chosen, checked.reading)
+    with work_on(chosen, pack_dir=checked.pack.dir) as session:
         from ddl_train.cycle import ingest as read_in
 
+        session.run.note_left_out(checked.reading.left_out_sha256())
         read_in(session, chosen.memory.sources, cycle=-1)
         words = count(session.memory.num_concepts, "concept")
     output().print(f"{chosen.run_dir}: made, {words} in memory", soft_wrap=True)
@@ -86,7 +90,7 @@ def ingest(
     ],
 ) -> None:
     """Read more documents into memory. They are read again in each cycle, as the first ones are."""
-    from ddl_train.cli.preflight import preflight
+    from ddl_train.cli.preflight import preflight, say_left_out
     from ddl_train.cli.working import take_up
     from ddl_train.report.words import count
     from ddl_train.storage.create import with_sources
@@ -95,11 +99,13 @@ def ingest(
     run_dir = find_run(run)
     with Run.read(run_dir) as found:
         chosen, cycle = with_sources(found.config, sources), found.next_cycle
-    preflight(chosen)
+    reading = preflight(chosen).reading
+    say_left_out(chosen, reading)
     with take_up(run_dir) as session:
         from ddl_train.cycle import ingest as read_in
 
         added = read_in(session, sources, cycle=cycle if cycle else -1, is_explicit=True)
         session.run.ingest(sources)
+        session.run.note_left_out(reading.left_out_sha256())
         total = session.memory.num_concepts
     output().print(f"{run_dir}: {count(added, 'new concept')}, {total:,} in all", soft_wrap=True)

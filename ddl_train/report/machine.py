@@ -6,7 +6,7 @@ import statistics
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ddl_train.config import ModelConfig
 
@@ -101,9 +101,10 @@ def _measure_layer(device: "torch.device") -> float:
         num_key_value_heads=4,
         vocab_size=64,
     )
-    model = LlamaModel(shape).to(device).eval()
+    model: Any = LlamaModel(shape)
+    model.to(device).eval()
     ids = torch.zeros(8, 1, dtype=torch.long, device=device)
-    seconds = []
+    seconds: list[float] = []
     with torch.inference_mode():
         model(input_ids=ids)
         while sum(seconds) < 0.5:

@@ -11,6 +11,7 @@ from ddl_train.errors import AdapterError
 from ddl_train.records import BASE, AdapterVersion, EvalReport, JsonObject, Usage
 from ddl_train.storage import history, ledger
 from ddl_train.storage.adapters import read_adapters
+from ddl_train.storage.database import transaction
 from ddl_train.storage.files import explained
 
 
@@ -45,6 +46,17 @@ class Journal:
         state = next(one for one in self.cycles() if one.cycle == cycle)
         version = state.facts.get("sleep", {}).get("candidate")
         return None if version is None else str(version)
+
+    @property
+    def left_out(self) -> str | None:
+        """Hash of what a person was last told is not taken from the sources."""
+        row = self.database.execute("SELECT value FROM state WHERE key = 'left_out'").fetchone()
+        return str(row["value"]) if row else None
+
+    def note_left_out(self, sha256: str) -> None:
+        """Remember, without a name, what was said of the sources (`Reading.left_out_sha256`)."""
+        with transaction(self.database):
+            self.database.execute("INSERT OR REPLACE INTO state VALUES ('left_out', ?)", (sha256,))
 
     @property
     def current(self) -> str:

@@ -267,6 +267,21 @@ def test_files_that_are_passed_over_are_said_at_init(ddl: CommandLine, project: 
     assert "copies: notes/z.md (as notes/c.txt)" in called.err
 
 
+def test_what_is_passed_over_is_said_again_only_when_it_changes(
+    ddl: CommandLine, project: Path
+) -> None:
+    (project / "notes" / "photo.jpeg").write_bytes(b"\xff\xd8")
+    assert "photo.jpeg" in ddl("init", "mine.yaml").err
+    for name in ("one.md", "two.md"):
+        (project / name).write_text(f"A whale sings of {name}.\n")
+    first = ddl("ingest", "mine", "one.md")
+    assert (first.code, first.err) == (0, "")
+    assert "1 new concept" in first.out, "a file of a single piece is taken"
+    (project / "notes" / "second.jpeg").write_bytes(b"\xff\xd8")
+    assert "second.jpeg" in ddl("ingest", "mine", "two.md").err
+    assert ddl("ingest", "mine", "two.md").err == ""
+
+
 @pytest.mark.parametrize(
     "command",
     [
