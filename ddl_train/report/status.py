@@ -10,7 +10,7 @@ Keys are stable: `format` rises when one changes its meaning or goes. Adding a k
     next            {cycle, stage} under way or to come; null when all planned cycles are done
     memory          {sources, held_out_sources, concepts, insights, deepest, pairs_dreamt}
     cycles[]        one object a cycle, in order:
-        cycle           from 0
+        cycle           from 0, as in all JSON, Parquet and file formats; people are shown it from 1
         stage           wake, sleep, evaluate, promote or done
         candidate       version that the night made; null when nothing was trained
         promoted        true or false; null when the gate has not decided

@@ -153,7 +153,7 @@ def record_promotion(
             ):
                 return
             raise RunError(
-                f"cycle {cycle} has been decided for candidate {kept['candidate']}; "
+                f"cycle {cycle + 1} has been decided for candidate {kept['candidate']}; "
                 f"{promotion.candidate} cannot be decided in the same cycle"
             )
         _insert_promotion(connection, cycle, promotion, expected, is_rollback=is_rollback)
