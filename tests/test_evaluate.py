@@ -38,7 +38,9 @@ def probe(number: int, **more: Any) -> dict[str, Any]:
 def build(num_new: int = 6, num_old: int = 0, **changes: Any) -> Suites:
     """Suites over insights 0..n, tonight's first."""
     given: dict[str, Any] = {
-        key: changes.pop(key) for key in ("rows", "seed", "statements") if key in changes
+        key: changes.pop(key)
+        for key in ("rows", "seed", "statements", "held_out")
+        if key in changes
     }
     insights = [make_insight(number) for number in range(num_new + num_old)]
     return build_suites(
@@ -46,8 +48,13 @@ def build(num_new: int = 6, num_old: int = 0, **changes: Any) -> Suites:
         tonight=insights[:num_new],
         earlier=insights[num_new:],
         items=[item for insight in insights for item in make_items(insight.insight_id)],
-        held_out=["a held-out text", "another one"],
-        **({"statements": [insight.conclusion for insight in insights]} | given),
+        **(
+            {
+                "held_out": ["a held-out text", "another one"],
+                "statements": [insight.conclusion for insight in insights],
+            }
+            | given
+        ),
     )
 
 
@@ -91,7 +98,9 @@ def test_all_adapters_are_asked_the_same_in_the_same_order(tmp_path: Path) -> No
     assert not any(item.is_correct for item in base.items)
     assert night.cycle == 3
     assert night.missing == ()
-    assert night.losses == {HELD_OUT: (1.0, 1.0)}
+    assert night.losses == base.losses == {HELD_OUT: (1.0, 1.0)}
+    assert night.divergences == {HELD_OUT: (0.1, 0.1)}
+    assert base.divergences == {HELD_OUT: (0.0, 0.0)}
 
 
 def test_retention_takes_questions_and_texts(tmp_path: Path) -> None:
@@ -103,6 +112,19 @@ def test_retention_takes_questions_and_texts(tmp_path: Path) -> None:
         "One paragraph.\nStill the same.",
         "Another.",
     )
+
+
+def test_where_there_is_no_text_the_retention_questions_stand_in(tmp_path: Path) -> None:
+    questions = write(tmp_path / "home.jsonl", probe(1), probe(2))
+    suites = build(retention=[questions], held_out=[])
+    assert suites.texts == {
+        "retention questions": (
+            "which of the colours is number 1?\nred1",
+            "which of the colours is number 2?\nred2",
+        )
+    }
+    assert list(ask(suites, "night").divergences) == ["retention questions"]
+    assert list(build(retention=[questions]).texts) == [HELD_OUT]
 
 
 def test_truth_knows_what_was_dreamt(tmp_path: Path) -> None:
