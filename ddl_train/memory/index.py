@@ -1,57 +1,139 @@
-"""The nearest-neighbour index: FAISS, flat, inner product of unit vectors.
+"""The nearest-neighbour index: FAISS, inner product of unit vectors.
 
 A cache and nothing more: a file that does not fit its description (`storage.cache`) or the database
-is built anew from the database, one that is only behind is completed. Exact search serves up to
-about a million concepts.
+is built anew from the database, one that is only behind is completed. Which kind it is, `kinds.py`
+says; an approximate one searches as widely as its recall, measured when it was built, asks for.
 """
 
 import hashlib
+import logging
+from io import BufferedReader
 from pathlib import Path
 from typing import Any
 
 import faiss
 import numpy as np
 
+from ddl_train.memory.growing import GrowingIds
+from ddl_train.memory.kinds import TARGET_RECALL, TRAINED_PER_LIST
 from ddl_train.records import FloatArray
-from ddl_train.storage.cache import IdArray, fits, read_index_header, write_index
+from ddl_train.storage.cache import (
+    IdArray,
+    IndexHeader,
+    fits,
+    ids_sha256,
+    read_index_header,
+    replacing_index,
+    write_header,
+)
 
 __all__ = ["IdArray", "VectorIndex", "load_index", "save_index"]
+
+_NUM_ITERATIONS = 10
+"""Of k-means, for the centres of the lists."""
+_BLOCK_BYTES = 1 << 20
+
+_logger = logging.getLogger(__name__)
 
 
 class VectorIndex:
     """Concept ids and their unit vectors, in ascending order of ids."""
 
-    def __init__(self, width: int) -> None:
-        self._index: Any = faiss.IndexFlatIP(width)
-        self.ids: IdArray = np.empty(0, dtype=np.int64)
+    def __init__(self, width: int, factory: str = "Flat") -> None:
+        self._index: Any = faiss.index_factory(width, factory, faiss.METRIC_INNER_PRODUCT)
+        self._ids = GrowingIds()
+        self.factory = factory
+        self.recall = 1.0
+        """Share of the 10 nearest that it was measured to find."""
+        self.num_trained = 0
+        """Rows that there were when it was built; 0 for an exact one."""
+
+    @property
+    def ids(self) -> IdArray:
+        return self._ids.array
 
     @property
     def width(self) -> int:
         return int(self._index.d)
 
+    @property
+    def is_exact(self) -> bool:
+        """Whether a search compares every row."""
+        return self.factory == "Flat"
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it can give vectors back as they came."""
+        return self.factory.endswith("Flat")
+
+    @property
+    def effort(self) -> int:
+        """Lists read, or nodes kept in sight, in a search; 0 when every row is compared."""
+        if self.is_exact:
+            return 0
+        return int(self._index.nprobe if self._has_lists else self._index.hnsw.efSearch)
+
+    @effort.setter
+    def effort(self, value: int) -> None:
+        name = "nprobe" if self._has_lists else "efSearch"
+        faiss.ParameterSpace().set_index_parameter(self._index, name, value)
+
+    @property
+    def _has_lists(self) -> bool:
+        return self.factory.startswith("IVF")
+
     def __len__(self) -> int:
-        return len(self.ids)
+        return len(self._ids)
+
+    def train(self, sample: FloatArray, num_rows: int) -> None:
+        """Learn from a sample of the `num_rows` vectors that are to come."""
+        self.num_trained = num_rows
+        if self._has_lists:
+            self._index.cp.niter = _NUM_ITERATIONS
+            self._index.cp.min_points_per_centroid = 1
+            self._index.cp.max_points_per_centroid = TRAINED_PER_LIST
+        self._index.train(np.ascontiguousarray(sample, dtype=np.float32))
+        if self._has_lists and self.is_whole:
+            self._index.make_direct_map()
 
     def add(self, ids: IdArray, vectors: FloatArray) -> None:
         """Append concepts; their ids must be above those that are there."""
         if len(ids) == 0:
             return
         assert len(ids) == len(vectors)
-        assert np.all(np.diff(ids) > 0) and (len(self) == 0 or ids[0] > self.ids[-1])
+        self._ids.append(ids)
         self._index.add(np.ascontiguousarray(vectors, dtype=np.float32))
-        self.ids = np.concatenate([self.ids, ids.astype(np.int64)])
 
     def search(self, vectors: FloatArray, k: int) -> tuple[IdArray, FloatArray]:
-        """Ids and cosines of the nearest, nearest first: [n, min(k, rows)]."""
+        """Ids and cosines of the nearest, nearest first: [n, min(k, rows)]. Any number at once."""
         k = min(k, len(self))
         if k == 0 or len(vectors) == 0:
             shape = (len(vectors), k)
             return np.empty(shape, dtype=np.int64), np.empty(shape, dtype=np.float32)
-        cosines, rows = self._index.search(np.ascontiguousarray(vectors, dtype=np.float32), k)
+        vectors = np.ascontiguousarray(vectors, dtype=np.float32)
+        cosines, rows = self._index.search(vectors, k)
+        if self.effort and rows.min() < 0:
+            self._search_wider(vectors, cosines, rows)
         return self.ids[rows], cosines
 
+    def _search_wider(self, vectors: FloatArray, cosines: FloatArray, rows: IdArray) -> None:
+        """Fill in queries whose lists hold fewer than k rows: read more lists for these alone."""
+        usual = self.effort
+        short = np.flatnonzero(rows.min(axis=1) < 0)
+        while len(short):
+            self.effort = min(8 * self.effort, len(self))
+            cosines[short], rows[short] = self._index.search(vectors[short], rows.shape[1])
+            if self.effort == len(self):
+                break
+            short = np.flatnonzero(rows.min(axis=1) < 0)
+        self.effort = usual
+        # A graph may have nodes that no path leads to: the nearest stands in for them.
+        is_missing = rows < 0
+        rows[is_missing] = np.broadcast_to(rows[:, :1], rows.shape)[is_missing]
+        cosines[is_missing] = np.broadcast_to(cosines[:, :1], rows.shape)[is_missing]
+
     def vectors(self, ids: IdArray) -> FloatArray:
-        """The vectors of concepts that the index holds."""
+        """The vectors of concepts that the index holds, where it holds them whole."""
         rows = np.searchsorted(self.ids, ids)
         assert np.array_equal(self.ids[np.minimum(rows, len(self) - 1)], ids)
         if len(rows) == 0:
@@ -59,28 +141,75 @@ class VectorIndex:
         found: FloatArray = self._index.reconstruct_batch(rows.astype(np.int64))
         return found
 
+    def tune(self, queries: FloatArray, nearest: IdArray, *, factor: int, widest: int) -> None:
+        """Search as widely as the target recall needs, but not more widely than `widest`.
 
-def save_index(index: VectorIndex, path: Path, *, embedder: str) -> None:
-    content = faiss.serialize_index(index._index).tobytes()
-    write_index(path, content, embedder=embedder, ids=index.ids)
+        Args:
+            queries: vectors.
+            nearest: concept ids of the truly nearest of each, [n, k].
+            factor: so many times k are taken, and one more, as a query may find itself.
+            widest: the largest effort to try.
+        """
+        k = nearest.shape[1]
+        effort = 1 if self._has_lists else 2 * k
+        while True:
+            self.effort = effort
+            found, _ = self.search(queries, factor * k + 1)
+            num_found = sum(np.isin(a, b).sum() for a, b in zip(nearest, found, strict=True))
+            self.recall = float(num_found / nearest.size)
+            if self.recall >= TARGET_RECALL or effort >= widest:
+                return
+            effort = min(2 * effort, widest)
 
 
-def load_index(path: Path, *, embedder: str, ids: IdArray) -> VectorIndex | None:
+def save_index(index: VectorIndex, path: Path, *, embedder: str, mean_sha256: str) -> None:
+    """Write the file as a stream, then its description."""
+    with replacing_index(path) as file:
+        faiss.write_index(index._index, faiss.PyCallbackIOWriter(file.write, _BLOCK_BYTES))
+    write_header(
+        path,
+        IndexHeader(
+            rows=len(index),
+            embedder=embedder,
+            ids_sha256=ids_sha256(index.ids),
+            sha256=file.sha256,
+            mean_sha256=mean_sha256,
+            factory=index.factory,
+            effort=index.effort,
+            recall=index.recall,
+            num_trained=index.num_trained,
+        ),
+    )
+
+
+def load_index(path: Path, *, embedder: str, mean_sha256: str, ids: IdArray) -> VectorIndex | None:
     """The stored index if it is whole and holds the first of `ids` in order, else None.
 
     Fewer rows than ids is no fault: the caller adds what is missing.
     """
     header = read_index_header(path)
-    if header is None or header.embedder != embedder or not fits(header, ids):
+    if header is None:
+        return None
+    if header.embedder != embedder or header.mean_sha256 not in ("", mean_sha256):
+        whose = header.embedder if header.embedder != embedder else "another run"
+        _logger.warning("%s: is the index of %s; it is built anew", path, whose)
+        return None
+    if not header.mean_sha256 or not fits(header, ids):
         return None
     try:
-        content = path.read_bytes()
-    except OSError:
+        with path.open("rb") as file:
+            if _sha256(file) != header.sha256:
+                return None
+            file.seek(0)
+            stored = faiss.read_index(faiss.PyCallbackIOReader(file.read, _BLOCK_BYTES))
+    except (OSError, RuntimeError):  # gone, or written by a FAISS that this one cannot read
         return None
-    if hashlib.sha256(content).hexdigest() != header.sha256:
-        return None
-    stored = faiss.deserialize_index(np.frombuffer(content, dtype=np.uint8))
-    index = VectorIndex(stored.d)
+    index = VectorIndex(stored.d, header.factory)
     index._index = stored
-    index.ids = ids[: header.rows].copy()
+    index._ids.append(ids[: header.rows])
+    index.recall, index.num_trained = header.recall, header.num_trained
     return index
+
+
+def _sha256(file: BufferedReader) -> str:
+    return hashlib.file_digest(file, "sha256").hexdigest()

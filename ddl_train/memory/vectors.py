@@ -1,31 +1,32 @@
-"""Where concepts lie: their vectors in the database, and the index over them.
+"""Where concepts lie: their vectors in the database (`stored.py`), and the index over them.
 
-The database keeps what the embedder gave (float32, with the embedder's name). Vectors of one
-model share a large common part: mean-pooled hidden states of unrelated texts have a cosine of
-about 0.85. So the mean of what memory held when it was first filled is kept as well, subtracted
-from every vector, and what is left is brought to length 1; then unrelated texts lie at about 0.
-That mean is fixed once for each embedder, so cosines mean the same for the life of a run. Cosines
-everywhere in memory are of centred vectors.
+The index is a cache of the database. It is loaded from its file or built when memory is opened,
+grows with every concept, and changes its kind (`kinds.py`) only when memory is opened or has read
+sources, never in the middle of a wake.
 """
 
 import logging
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from ddl_train.errors import RunError
+from ddl_train.memory.build import build_index, is_right
 from ddl_train.memory.index import IdArray, VectorIndex, load_index, save_index
+from ddl_train.memory.kinds import CANDIDATES_PER_HIT, Limits
+from ddl_train.memory.stored import StoredVectors
 from ddl_train.records import Embedder, FloatArray, Usage
-from ddl_train.storage.cache import remove_index, stored_ids
+from ddl_train.storage.cache import remove_index
 from ddl_train.storage.database import transaction
 from ddl_train.storage.ledger import UsageRow, add_usage
 
 _logger = logging.getLogger(__name__)
 
 _ROWS_AT_ONCE = 256
-_SMALLEST_NORM = 1e-6
+_QUERIES_AT_ONCE = 64
+_BEHIND = 0.01
+"""Share of the rows that a file may lack and not be written again."""
 
 
 class Vectors:
@@ -38,13 +39,17 @@ class Vectors:
         index_path: Path,
         *,
         is_read_only: bool = False,
+        limits: Limits | None = None,
     ) -> None:
         self._connection = connection
         self._embedder = embedder
         self._path = index_path
         self._is_read_only = is_read_only
-        self._mean: FloatArray | None = None
+        self._limits = limits or Limits()
+        self._stored = StoredVectors(connection, embedder.name)
         self._index: VectorIndex | None = None
+        self._num_saved = -1
+        """Rows of the index file; -1 when there is none that fits."""
         self.update()
 
     def __len__(self) -> int:
@@ -54,26 +59,40 @@ class Vectors:
         """Embed what has no vector yet, and bring the index in line with the database."""
         if not self._is_read_only:
             self._embed_owed(progress)
-            self._fix_mean()
-        self._mean = self._read_mean()
+            self._stored.fix_mean()
+        if self._stored.mean is not None:
+            self._choose_index()
         self.take_in()
 
     def take_in(self) -> None:
         """Add to the index what was stored since."""
-        if self._mean is not None:
-            self._fill_index(self._mean)
+        index = self._index
+        if index is not None:
+            last = int(index.ids[-1]) if len(index) else 0
+            for some_ids, vectors in self._stored.stream(after=last):
+                index.add(some_ids, vectors)
 
     def rebuild(self) -> None:
         """Make the index anew from the database and write it."""
-        self._index = None
+        self._index, self._num_saved = None, -1
         remove_index(self._path)
         self.update()
         self.save()
 
     def save(self) -> None:
-        """Write the index file, for a faster start the next time."""
-        if self._index is not None and not self._is_read_only:
-            save_index(self._index, self._path, embedder=self._embedder.name)
+        """Write the index file, for a faster start the next time, unless it lacks next to nothing."""
+        index = self._index
+        if index is None or self._is_read_only:
+            return
+        num_lacking = len(index) - self._num_saved
+        if self._num_saved < 0 or num_lacking > _BEHIND * len(index):
+            save_index(
+                index,
+                self._path,
+                embedder=self._embedder.name,
+                mean_sha256=self._stored.mean_sha256,
+            )
+            self._num_saved = len(index)
 
     def embed(self, texts: Sequence[str]) -> tuple[FloatArray, Usage]:
         """What the embedder gives for texts, not centred, and what it cost."""
@@ -82,67 +101,94 @@ class Vectors:
 
     def centre(self, vectors: FloatArray) -> FloatArray:
         """Subtract the fixed mean and bring to length 1; a vector equal to the mean becomes 0."""
-        mean = self._mean
-        if mean is None:
-            return vectors
-        if vectors.shape[1] != len(mean):
-            raise RunError(
-                f"embedder {self._embedder.name} gives vectors of width {vectors.shape[1]}; "
-                f"this run holds width {len(mean)}"
-            )
-        centred = vectors - mean
-        norms = np.linalg.norm(centred, axis=1, keepdims=True)
-        centred[norms[:, 0] < _SMALLEST_NORM] = 0
-        return np.asarray(centred / np.maximum(norms, _SMALLEST_NORM), dtype=np.float32)
+        return self._stored.centre(vectors)
 
     def nearest(self, vectors: FloatArray, k: int) -> tuple[IdArray, FloatArray]:
         """Nearest concepts to the embedder's vectors: ids and cosines, [n, min(k, concepts)]."""
         if self._index is None:
             shape = (len(vectors), 0)
             return np.empty(shape, dtype=np.int64), np.empty(shape, dtype=np.float32)
-        return self._index.search(self.centre(vectors), k)
+        return self._search(self.centre(vectors), k)
 
     def neighbours(self, ids: IdArray, k: int) -> tuple[IdArray, FloatArray]:
         """Nearest concepts to concepts, themselves included."""
-        assert self._index is not None
-        return self._index.search(self._index.vectors(ids), k)
+        return self._search(self._vectors_of(ids), k)
 
     def cosines(self, a_ids: IdArray, b_ids: IdArray) -> FloatArray:
         """Cosine of each concept of `a_ids` with its partner in `b_ids`."""
-        assert self._index is not None
-        products = self._index.vectors(a_ids) * self._index.vectors(b_ids)
+        products = self._vectors_of(a_ids) * self._vectors_of(b_ids)
         return np.asarray(products.sum(axis=1), dtype=np.float32)
 
     def insert(self, ids: Sequence[int], vectors: FloatArray) -> None:
         """Store vectors of new concepts, inside the caller's transaction. `take_in` follows."""
-        self._connection.executemany(
-            "INSERT OR REPLACE INTO embeddings VALUES (?, ?, ?)",
-            [
-                (concept_id, self._embedder.name, vector.astype("<f4").tobytes())
-                for concept_id, vector in zip(ids, vectors, strict=True)
-            ],
-        )
+        self._stored.insert(ids, vectors)
+
+    def _vectors_of(self, ids: IdArray) -> FloatArray:
+        assert self._index is not None
+        return self._index.vectors(ids) if self._index.is_whole else self._stored.fetch(ids)
+
+    def _search(self, vectors: FloatArray, k: int) -> tuple[IdArray, FloatArray]:
+        """Ids and cosines; what a compressed index finds is ranked by the stored vectors."""
+        index = self._index
+        assert index is not None
+        if index.is_whole:
+            return index.search(vectors, k)
+        k = min(k, len(index))
+        ids = np.empty((len(vectors), k), dtype=np.int64)
+        cosines = np.empty((len(vectors), k), dtype=np.float32)
+        for start in range(0, len(vectors), _QUERIES_AT_ONCE):
+            part = slice(start, start + _QUERIES_AT_ONCE)
+            found, _ = index.search(vectors[part], CANDIDATES_PER_HIT * k)
+            unique, places = np.unique(found, return_inverse=True)
+            products = np.einsum(
+                "qcw,qw->qc", self._stored.fetch(unique)[places.reshape(found.shape)], vectors[part]
+            )
+            order = np.argsort(-products, axis=1, kind="stable")[:, :k]
+            ids[part] = np.take_along_axis(found, order, axis=1)
+            cosines[part] = np.take_along_axis(products, order, axis=1)
+        return ids, cosines
+
+    def _choose_index(self) -> None:
+        """Take the index from its file, or build it, unless the one at hand serves."""
+        ids = self._stored.ids()
+        if self._index is None:
+            self._index = load_index(
+                self._path,
+                embedder=self._embedder.name,
+                mean_sha256=self._stored.mean_sha256,
+                ids=ids,
+            )
+            self._num_saved = len(self._index) if self._index is not None else -1
+        if self._index is None or not is_right(self._index, len(ids), self._limits):
+            self._index, self._num_saved = None, -1
+            self._index = build_index(self._stored, ids, self._limits)
+            if not self._index.is_exact:
+                # At once: a run that is killed and goes on must search as it would have.
+                self.save()
 
     def _embed_owed(self, progress: Callable[[int], None] | None) -> None:
         """Embed concepts without a vector of this embedder, a slice at a time.
 
         Each slice is stored with what it cost, which counts for the cycle of its newest concept.
         """
-        stale = "SELECT count(*) FROM embeddings WHERE embedder != ?"
-        num_stale = self._connection.execute(stale, (self._embedder.name,)).fetchone()[0]
+        name = self._embedder.name
+        num_stale, num_owed = self._connection.execute(
+            "SELECT (SELECT count(*) FROM embeddings WHERE embedder < ?1 OR embedder > ?1), "
+            "(SELECT count(*) FROM concepts) "
+            "- (SELECT count(*) FROM embeddings WHERE embedder = ?1)",
+            (name,),
+        ).fetchone()
         if num_stale:
             _logger.warning(
-                "the embedder is %s now: %d concepts are embedded again",
-                self._embedder.name,
-                num_stale,
+                "the embedder is %s now: %d concepts are embedded again", name, num_stale
             )
         last = 0
-        while True:
+        while num_owed:
             rows = self._connection.execute(
                 "SELECT concept_id, text, cycle FROM concepts c WHERE concept_id > ? AND NOT EXISTS "
                 "(SELECT 1 FROM embeddings e WHERE e.concept_id = c.concept_id AND e.embedder = ?) "
                 "ORDER BY concept_id LIMIT ?",
-                (last, self._embedder.name, _ROWS_AT_ONCE),
+                (last, name, _ROWS_AT_ONCE),
             ).fetchall()
             if not rows:
                 return
@@ -160,49 +206,3 @@ class Vectors:
                 add_usage(self._connection, cost)
             if progress:
                 progress(len(rows))
-
-    def _fix_mean(self) -> None:
-        if self._read_mean() is not None:
-            return
-        total, count = None, 0
-        for _, vectors in self._stored(after=0):
-            part = vectors.sum(axis=0, dtype=np.float64)
-            total = part if total is None else total + part
-            count += len(vectors)
-        if total is not None:
-            mean = (total / count).astype("<f4")
-            with transaction(self._connection):
-                self._connection.execute(
-                    "INSERT INTO means VALUES (?, ?)", (self._embedder.name, mean.tobytes())
-                )
-
-    def _read_mean(self) -> FloatArray | None:
-        row = self._connection.execute(
-            "SELECT vector FROM means WHERE embedder = ?", (self._embedder.name,)
-        ).fetchone()
-        return np.frombuffer(row["vector"], dtype="<f4") if row else None
-
-    def _fill_index(self, mean: FloatArray) -> None:
-        if self._index is None:
-            ids = stored_ids(self._connection, self._embedder.name)
-            self._index = load_index(self._path, embedder=self._embedder.name, ids=ids)
-        if self._index is None or self._index.width != len(mean):
-            self._index = VectorIndex(len(mean))
-        last = int(self._index.ids[-1]) if len(self._index) else 0
-        for some_ids, vectors in self._stored(after=last):
-            self._index.add(some_ids, self.centre(vectors))
-
-    def _stored(self, *, after: int) -> Iterator[tuple[IdArray, FloatArray]]:
-        """Stored vectors of concepts above an id, streamed in slices in order of id."""
-        while True:
-            rows = self._connection.execute(
-                "SELECT concept_id, vector FROM embeddings WHERE embedder = ? AND concept_id > ? "
-                "ORDER BY concept_id LIMIT ?",
-                (self._embedder.name, after, 16 * _ROWS_AT_ONCE),
-            ).fetchall()
-            if not rows:
-                return
-            joined = b"".join(row["vector"] for row in rows)
-            ids = np.array([row["concept_id"] for row in rows], dtype=np.int64)
-            yield ids, np.frombuffer(joined, dtype="<f4").reshape(len(rows), -1)
-            after = int(ids[-1])

@@ -12,6 +12,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from ddl_train.errors import ResourceError, RunError
 
@@ -65,13 +66,14 @@ def tmp_path(folder: Path) -> Path:
     return folder / f"{TMP_PREFIX}{os.getpid()}-{uuid.uuid4().hex[:8]}"
 
 
-def write_bytes(path: Path, content: bytes) -> None:
-    """Replace `path` in one step and keep it through a power cut."""
+@contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """A file that takes the place of `path` in one step at the end, and stays through a power cut."""
     tmp = tmp_path(path.parent)
     with explained(path):
         try:
             with tmp.open("wb") as file:
-                file.write(content)
+                yield file
                 file.flush()
                 os.fsync(file.fileno())
             os.replace(tmp, path)
@@ -79,6 +81,12 @@ def write_bytes(path: Path, content: bytes) -> None:
             tmp.unlink(missing_ok=True)
             raise
         fsync_dir(path.parent)
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Replace `path` in one step and keep it through a power cut."""
+    with replacing(path) as file:
+        file.write(content)
 
 
 def write_text(path: Path, text: str) -> None:

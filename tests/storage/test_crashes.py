@@ -17,7 +17,7 @@ from tests.storage.made import a_run
 POINTS = {
     "chunks are not committed": "ddl_train.memory.sources:check_enough",
     "chunks are committed, not embedded": "ddl_train.memory.vectors:Vectors._embed_owed",
-    "vectors are there, the mean is not": "ddl_train.memory.vectors:Vectors._fix_mean",
+    "vectors are there, the mean is not": "ddl_train.memory.stored:StoredVectors.fix_mean",
     "half of the index is written": "ddl_train.storage.cache:write_text",
     "pairs are drawn, not committed": "ddl_train.memory.batches:_never_drawn",
     "verdicts are written, not committed": "ddl_train.memory.verdicts:open_block",
