@@ -10,7 +10,7 @@ out in silence would lose something. Links to folders are not followed.
 import glob
 import hashlib
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -72,7 +72,6 @@ def read_sources(
     *,
     known: Mapping[str, str] | None = None,
     stamps: Mapping[str, str] | None = None,
-    progress: Callable[[int], None] | None = None,
 ) -> Reading:
     """Read sources and cut them into pieces.
 
@@ -83,7 +82,6 @@ def read_sources(
             read but not cut.
         stamps: path -> stamp of files that memory holds whole (`Memory.stamps`); what has not
             changed is not even opened.
-        progress: called with the number of files done.
 
     Raises:
         SourceError: a source is missing, unreadable, not text or empty, or all of them together,
@@ -114,8 +112,6 @@ def read_sources(
             skipped.append(f"{path} (holds no text)")
         elif stamp is not None:
             found.append(Stamp(path=str(path), value=stamp, documents=documents))
-        if progress:
-            progress(1)
     num_distinct = len({text_sha256(chunk.text) for chunk in chunks})
     reading = Reading(
         chunks=tuple(chunks),

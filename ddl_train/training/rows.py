@@ -126,7 +126,14 @@ def build_rows(
         replace(row, origin="general")
         for row in _sample(general, round(config.general_share * num_rows), seed, "general", epoch)
     ]
-    decoys = [
+    decoys = _decoys(rejected, prompts)
+    rows += _sample(decoys, round(config.no_link_share * num_rows), seed, "no_link", epoch)
+    return _shuffled(rows, seed, f"night {epoch}" if epoch else "night", twice=twice)
+
+
+def _decoys(rejected: Sequence[tuple[Concept, Concept]], prompts: Prompts) -> list[TrainingRow]:
+    """Pairs without a link, answered so."""
+    return [
         TrainingRow(
             prompt=prompts.render("propose", a=a.text, b=b.text),
             completion=prompts.none,
@@ -134,8 +141,6 @@ def build_rows(
         )
         for a, b in rejected
     ]
-    rows += _sample(decoys, round(config.no_link_share * num_rows), seed, "no_link", epoch)
-    return _shuffled(rows, seed, f"night {epoch}" if epoch else "night", twice=twice)
 
 
 def _study_rows(
