@@ -94,7 +94,8 @@ def _choose(asked: EvaluateConfig, wanted: Wanted, seed: int) -> "Suites":
         seed=seed,
         is_sealed=wanted.is_sealed,
     )
-    return narrow(replace(suites, missing=()), wanted.suites)
+    # without a memory nothing is known of what was dreamt
+    return narrow(replace(suites, missing=(), dreamt={}), wanted.suites)
 
 
 def _outside_config(base: str, config: Path | None) -> Config:

@@ -186,12 +186,12 @@ def _differences(first: EvalReport, later: EvalReport) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column(f"{later.adapter} less {first.adapter}", overflow="fold")
     for name in ("points right [95 %]", "score [95 %]", "same items"):
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", no_wrap=True)
     for suite, row in _paired(first, later).items():
         cells = [
             f"{scale * row[key]:+.{digits}f} [{scale * row[key + '_low']:+.{digits}f}, "
             f"{scale * row[key + '_high']:+.{digits}f}]"
-            for key, scale, digits in (("right", 100, 1), ("margin", 1, 3))
+            for key, scale, digits in (("right", 100, 1), ("margin", 1, 2))
         ]
         table.add_row(suite, *cells, f"{row['items']:,}")
     return table

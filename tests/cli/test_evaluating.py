@@ -5,6 +5,7 @@ import shutil
 import sys
 from pathlib import Path
 
+import datasets
 import pyarrow
 import pyarrow.parquet
 import pytest
@@ -89,6 +90,31 @@ def test_adapters_stand_side_by_side_and_items_are_written(ddl: CommandLine, pla
     assert [pair["against"] for pair in pairs] == ["base", "base"]
 
 
+def test_without_a_memory_nothing_is_said_to_be_dreamt_or_not(
+    ddl: CommandLine, place: Path
+) -> None:
+    line = {"id": "a", "prompt": "what is it?", "answers": ["red"], "choices": ["blue"]}
+    (place / "about.jsonl").write_text(json.dumps(line | {"about": "it is red"}) + "\n")
+    called = ddl("eval", "tiny", "--probes", "truth=about.jsonl", "--json", "--quiet")
+    found = json.loads(called.out)
+    assert [item["is_dreamt"] for item in found["items"]] == [None]
+    assert list(found["suites"]) == ["truth"]
+
+
+def test_an_adapter_of_any_name_is_told_apart_from_its_base_on_texts(
+    ddl: CommandLine, place: Path
+) -> None:
+    (place / "my.adapter-0.6B").symlink_to(place / "adapter1")
+    (place / "book.txt").write_text("It was a dark night.\n\nThe bees slept in the hive.\n")
+    called = ddl(
+        *("eval", "my.adapter-0.6B", "--base", "tiny", "--probes", "retention=book.txt"),
+        *("--suite", "retention", "--json", "--quiet"),
+    )
+    assert called.code == 0, called.err
+    (apart,) = json.loads(called.out)["divergences"].values()
+    assert apart["base"] == 0 < apart["my.adapter-0.6B"]
+
+
 def test_the_base_that_an_adapter_names_is_taken(ddl: CommandLine, place: Path) -> None:
     called = ddl("eval", "adapter1", "--probes", "truth=q.jsonl", "--json", "--quiet")
     assert called.code == 0, called.err
@@ -116,10 +142,11 @@ def test_a_table_is_asked_like_lines(ddl: CommandLine, place: Path) -> None:
     rows = [json.loads(line) for line in (place / "q.jsonl").read_text().splitlines()]
     pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows), "q.parquet")
     items = []
-    for name in ("q.jsonl", "q.parquet"):
+    datasets.Dataset.from_list(rows).save_to_disk("folder")
+    for name in ("q.jsonl", "q.parquet", "folder"):
         called = ddl("eval", "tiny", "--probes", f"truth={name}", "--json", "--quiet")
         items.append(json.loads(called.out)["items"])
-    assert items[0] == items[1] != []
+    assert items[0] == items[1] == items[2] != []
     pyarrow.parquet.write_table(pyarrow.table({"id": ["a"], "prompt": ["x?"]}), "bad.parquet")
     refused(
         ddl("eval", "tiny", "--probes", "truth=bad.parquet", "-q"), "bad.parquet: row 0", "answers"
