@@ -100,7 +100,8 @@ def wake_stage(
     """
     run, memory, config = session.run, session.memory, session.config.wake
     ingest(session, session.config.memory.sources, cycle=cycle)
-    adapter = session.use(run.current)
+    adapter = session.dreaming_adapter
+    servers = session.meet_servers()
     common = common_content(one.text for one in memory.concepts() if one.depth == 0)
     total = num_pairs or config.num_pairs
     with progress.stage(f"wake {cycle + 1}", total) as bar:
@@ -120,7 +121,7 @@ def wake_stage(
             done += len(pairs)
             woken = wake(
                 pairs,
-                generator=session.generator,
+                generator=session.dreamer,
                 critic=session.critic,
                 embedder=session.embedder,
                 space=memory,
@@ -136,6 +137,7 @@ def wake_stage(
             admitted += len(memory.log_verdicts(cycle, index, woken.verdicts))  # STATE
             bar.advance(len(pairs), admitted=admitted, rate=f"{admitted / done:.1%}")
     facts = {"pairs": done, "admitted": admitted, "concepts": memory.num_concepts}
+    facts |= {"servers": servers} if servers else {}
     run.metrics({"cycle": cycle, "stage": "wake", **facts})
     run.finish_stage(cycle, "wake", **facts)  # STATE
 

@@ -37,6 +37,10 @@ class ResourceError(DdlTrainError, RuntimeError):
     """The machine lacks what was asked for: a GPU, memory, disk space, an optional package."""
 
 
+class ServerError(DdlTrainError, RuntimeError):
+    """A model server is down, slow, refuses, or does not answer as it should."""
+
+
 class HubError(DdlTrainError, RuntimeError):
     """The Hugging Face Hub refuses what was asked, or something may not be published."""
 

@@ -1,19 +1,21 @@
 """A session: a run with its memory and its model in hand, each loaded once.
 
 Everything that `cycle.py` and the command line need of a run stands here, wired and nothing more.
-Memory's embedder, the generator and the critic share one engine, so the base is loaded once.
+Memory's embedder, the generator and the critic share one engine, so the base is loaded once. In
+wake a server may dream or judge in their place; what sleeps and is measured is always the local base.
 """
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from ddl_train.config import Config
+from ddl_train.config import Config, WakeConfig
 from ddl_train.engines.embedders import load_embedder
+from ddl_train.engines.server_engine import ServerEngine
 from ddl_train.engines.transformers_engine import TransformersEngine, load_engine
 from ddl_train.memory.store import Memory
-from ddl_train.records import BASE, Critic, Embedder, Generator
+from ddl_train.records import BASE, Critic, Embedder, Generator, JsonObject
 from ddl_train.roles.critic import LogitCritic
 from ddl_train.roles.generator import ModelGenerator
 from ddl_train.roles.prompts import PromptPack, load_pack
@@ -35,7 +37,10 @@ class Session:
     embedder: Embedder
     pack: PromptPack
     generator: Generator
+    """The local model, which can carry every adapter: what is measured."""
     critic: Critic
+    servers: Mapping[str, ServerEngine] = field(default_factory=dict)
+    """Models elsewhere that dream (`generator`) or judge (`critic`) in wake."""
     should_stop: Callable[[], bool] = never
     """Asked between batches and training steps; True saves and stops."""
 
@@ -49,6 +54,35 @@ class Session:
             adapter = self.run.adapter(version)
             self.engine.load_adapter(version, adapter.path, base_sha256=adapter.base_sha256)
         return version
+
+    @property
+    def dreamer(self) -> Generator:
+        """Who dreams in wake: the server where there is one, the local model otherwise."""
+        if server := self.servers.get("generator"):
+            return ModelGenerator(server, self.pack, self.config.wake)
+        return self.generator
+
+    @property
+    def dreaming_adapter(self) -> str:
+        """Version that dreams in wake: the current one, unless a server dreams without it."""
+        server = self.servers.get("generator")
+        if server is None:
+            return self.use(self.run.current)
+        return self.run.current if server.has_adapters else BASE
+
+    def meet_servers(self) -> JsonObject:
+        """Ask each server what it can do; by role, which model it is and how it gives scores.
+
+        Raises:
+            ServerError: one does not answer as it should.
+        """
+        facts: JsonObject = {}
+        for role, server in self.servers.items():
+            server.meet()
+            facts[role] = {"model": server.config.model, "url": server.config.url}
+            if role == "critic":
+                facts[role]["scores"] = server.reads_scores_by
+        return facts
 
     def seed(self, *parts: str | int) -> int:
         """A seed for one purpose of this run, stable across resumes."""
@@ -92,6 +126,7 @@ def open_session(
     pack = load_pack(run.prompts_dir)
     embedder = load_embedder(config.memory.embedder, engine)
     memory = Memory(run, embedder)
+    servers = _servers(config.wake, engine)
     session = Session(
         run=run,
         memory=memory,
@@ -99,10 +134,26 @@ def open_session(
         embedder=embedder,
         pack=pack,
         generator=ModelGenerator(engine, pack, config.wake),
-        critic=critic or LogitCritic(engine, pack, config.wake),
+        critic=critic or LogitCritic(engine, pack, config.wake, judge=servers.get("critic")),
+        servers=servers,
         should_stop=should_stop,
     )
     try:
         yield session
     finally:
         memory.close()
+
+
+def _servers(config: WakeConfig, engine: TransformersEngine) -> dict[str, ServerEngine]:
+    """The servers that a config names, by role; none of them is asked anything yet."""
+    named = {"generator": config.generator, "critic": config.critic}
+    return {
+        role: ServerEngine(
+            server,
+            where=f"wake.{role}",
+            special_tokens=engine.special_tokens,
+            count=lambda text: len(engine.chat.text_ids(text)),
+        )
+        for role, server in named.items()
+        if server is not None
+    }

@@ -34,6 +34,7 @@ ADDRESSES = {
     "phonenumbers": {"hub"},
     "stdnum": {"hub"},
     "lm_eval": {"probes"},
+    "openai": {"engines"},
 }
 
 

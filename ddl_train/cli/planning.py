@@ -3,6 +3,7 @@
 from ddl_train.cli.arguments import output
 from ddl_train.cli.boundary import say
 from ddl_train.cli.environment import go_offline_if_local
+from ddl_train.cli.servers import check_servers
 from ddl_train.config import Config
 
 
@@ -14,6 +15,7 @@ def show_plan(config: Config) -> None:
             where there is one.
     """
     go_offline_if_local(config)
+    servers = check_servers(config)
     from ddl_train.cli.preflight import preflight, retention_gap, say_left_out
     from ddl_train.report.footprint import read_shape
     from ddl_train.report.machine import read_machine
@@ -31,6 +33,8 @@ def show_plan(config: Config) -> None:
         num_probes=checked.num_probes,
     )
     output().print(plan_table(plan))
+    for note in servers:
+        say(f"{note}; it was not asked now, and the plan counts its work as done here")
     if gap := retention_gap(config, checked.reading):
         say(gap)
     plan.check()

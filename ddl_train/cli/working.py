@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ddl_train.cli.boundary import say
 from ddl_train.cli.environment import go_offline_if_local
+from ddl_train.cli.servers import check_servers
 from ddl_train.cli.stopping import stoppable
 from ddl_train.config import Config
 from ddl_train.errors import DdlTrainError
@@ -24,6 +25,7 @@ def work_on(config: Config, *, pack_dir: Path) -> "Iterator[Session]":
     must not leave a folder behind that refuses the corrected config.
     """
     go_offline_if_local(config)
+    servers = check_servers(config)
     from ddl_train.session import open_session
     from ddl_train.storage.create import is_run
     from ddl_train.storage.run import Run
@@ -34,6 +36,8 @@ def work_on(config: Config, *, pack_dir: Path) -> "Iterator[Session]":
         with stoppable(run_dir) as stop, Run.create(config, pack_dir=pack_dir) as run:
             for key, before, after in run.changes:
                 say(f"{key} was {before!r} and is {after!r} from here on")
+            for note in servers:
+                say(note)
             with open_session(run, should_stop=stop) as session:
                 yield session
     except DdlTrainError:

@@ -1,6 +1,7 @@
 """What a run is told: one pydantic model per stage, read from YAML, unknown keys fatal.
 
     model, memory, wake, sleep, evaluate, promote, distill    one file per section of a config
+    server                                                    a model elsewhere, part of `wake`
     whole                                                     all of them: `Config`
     parsing, explaining                                       YAML and overrides in, sentences out
 
@@ -13,6 +14,7 @@ from ddl_train.config.memory import MemoryConfig
 from ddl_train.config.model import ModelConfig
 from ddl_train.config.parsing import dump_yaml, json_schema, load_config, parse_config
 from ddl_train.config.promote import Bounds, PromoteConfig
+from ddl_train.config.server import CriticServerConfig, GeneratorServerConfig, ServerConfig
 from ddl_train.config.sleep import SleepConfig
 from ddl_train.config.stage import StageConfig
 from ddl_train.config.wake import GuardConfig, SamplerConfig, WakeConfig
@@ -21,13 +23,16 @@ from ddl_train.config.whole import Config, changed_keys, is_changeable
 __all__ = [
     "Bounds",
     "Config",
+    "CriticServerConfig",
     "DistillConfig",
     "EvaluateConfig",
+    "GeneratorServerConfig",
     "GuardConfig",
     "MemoryConfig",
     "ModelConfig",
     "PromoteConfig",
     "SamplerConfig",
+    "ServerConfig",
     "SleepConfig",
     "StageConfig",
     "WakeConfig",

@@ -2,6 +2,7 @@
 
 from pydantic import Field, model_validator
 
+from ddl_train.config.server import CriticServerConfig, GeneratorServerConfig
 from ddl_train.config.stage import Share, StageConfig
 
 
@@ -67,6 +68,10 @@ class WakeConfig(StageConfig):
     """Share of each batch that re-draws pairs an earlier adapter rejected, once there are any."""
     sampler: SamplerConfig = SamplerConfig()
     guards: GuardConfig = GuardConfig()
+    generator: GeneratorServerConfig | None = None
+    """A server that dreams. None: the local base with the current adapter."""
+    critic: CriticServerConfig | None = None
+    """A server that judges. None: the local base without an adapter."""
     prompts: str = "default"
     """Prompt pack: `default`, `terse`, or a folder of your own."""
     max_new_tokens: int = Field(160, gt=0)

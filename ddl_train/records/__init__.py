@@ -24,7 +24,16 @@ from ddl_train.records.model import (
     Usage,
 )
 from ddl_train.records.progress import Progress, SilentProgress, StageProgress
-from ddl_train.records.seams import Critic, Embedder, Engine, Generator, Prompts, Space, VectorSpace
+from ddl_train.records.seams import (
+    Critic,
+    Embedder,
+    Engine,
+    Generator,
+    Prompts,
+    Space,
+    TextModel,
+    VectorSpace,
+)
 from ddl_train.records.sleep import AdapterVersion, StudyItem, TrainingRow
 from ddl_train.records.wake import AXES, Insight, Proposal, Scores, Verdict
 
@@ -60,6 +69,7 @@ __all__ = [
     "StageProgress",
     "StudyItem",
     "TextLoss",
+    "TextModel",
     "TrainingRow",
     "Usage",
     "VectorSpace",

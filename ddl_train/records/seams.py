@@ -16,8 +16,8 @@ from ddl_train.records.model import (
 from ddl_train.records.wake import Proposal, Scores
 
 
-class Engine(Protocol):
-    """A model that can be run. Prompts are user messages; the chat format is the engine's."""
+class TextModel(Protocol):
+    """A model that can be asked, here or on a server. Prompts are user messages."""
 
     name: str
 
@@ -27,19 +27,24 @@ class Engine(Protocol):
         """Complete each prompt, in order. Same seed, prompts and batch size: same texts on CPU."""
         ...
 
-    def loglikelihood(
-        self, items: Sequence[Continuation], *, adapter: str
-    ) -> tuple[list[Likelihood], Usage]:
-        """Score each continuation, in order; EOS after the continuation is not counted."""
-        ...
-
     def integer_distribution(
         self, prompts: Sequence[str], *, low: int, high: int, adapter: str
     ) -> tuple[FloatArray, Usage]:
         """Probability of each integer low..high as the whole answer, [n, high-low+1].
 
-        Rows sum to 1 over these; exact where an integer is two tokens.
+        Rows sum to 1 over these; exact where an integer is two tokens. A row of NaN: no usable
+        numbers.
         """
+        ...
+
+
+class Engine(TextModel, Protocol):
+    """A model that runs here. The chat format is the engine's."""
+
+    def loglikelihood(
+        self, items: Sequence[Continuation], *, adapter: str
+    ) -> tuple[list[Likelihood], Usage]:
+        """Score each continuation, in order; EOS after the continuation is not counted."""
         ...
 
     def hidden_states(self, texts: Sequence[str]) -> tuple[FloatArray, Usage]:

@@ -1,4 +1,4 @@
-"""The critic: the frozen base, asked what an idea is worth.
+"""The critic: the frozen base, or a model on a server, asked what an idea is worth.
 
 Scores are read from the logits at the place where the number would stand, as the expected value
 over 1 to 10: one forward pass, no text. A second, independent opinion is the likelihood of the
@@ -20,6 +20,7 @@ from ddl_train.records import (
     Proposal,
     Sampling,
     Scores,
+    TextModel,
     Usage,
 )
 from ddl_train.roles.prompts import PromptPack
@@ -29,10 +30,26 @@ _RATIONALE = Sampling(max_new_tokens=60)
 
 
 class LogitCritic:
-    """Scores with the base, whichever adapter dreamt; implements `records.Critic`."""
+    """Scores with a frozen model, whichever adapter dreamt; implements `records.Critic`."""
 
-    def __init__(self, engine: Engine, pack: PromptPack, config: WakeConfig) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        pack: PromptPack,
+        config: WakeConfig,
+        *,
+        judge: TextModel | None = None,
+    ) -> None:
+        """Wire it up.
+
+        Args:
+            engine: the local base, for the likelihoods of support.
+            pack: prompts.
+            config: says whether support and a second order of the criteria are asked for.
+            judge: gives axes and rationales in place of the base; a model on a server.
+        """
         self._engine = engine
+        self._judge = judge or engine
         self._pack = pack
         self._asks_support = config.min_support is not None
         self._orders = [list(pack.axes)]
@@ -62,7 +79,7 @@ class LogitCritic:
             self._pack.render("rationale", a=p.pair.a.text, b=p.pair.b.text, idea=p.text)
             for p in proposals
         ]
-        answers, usage = self._engine.generate(prompts, sampling=_RATIONALE, adapter=BASE, seed=0)
+        answers, usage = self._judge.generate(prompts, sampling=_RATIONALE, adapter=BASE, seed=0)
         return [answer.text.partition("\n")[0].strip() for answer in answers], usage
 
     def _expected(self, proposals: Sequence[Proposal]) -> tuple[FloatArray, Usage]:
@@ -79,7 +96,7 @@ class LogitCritic:
             for order in self._orders
             for axis in self._pack.axes
         ]
-        table, usage = self._engine.integer_distribution(prompts, low=LOW, high=HIGH, adapter=BASE)
+        table, usage = self._judge.integer_distribution(prompts, low=LOW, high=HIGH, adapter=BASE)
         expected = table.astype(np.float64) @ np.arange(LOW, HIGH + 1)
         shape = (len(proposals), len(self._orders), len(self._pack.axes))
         return np.asarray(expected.reshape(shape), dtype=np.float32), usage

@@ -6,9 +6,9 @@ from ddl_train.config import WakeConfig
 from ddl_train.records import (
     Completion,
     ConceptPair,
-    Engine,
     Proposal,
     Sampling,
+    TextModel,
     Usage,
 )
 from ddl_train.roles.prompts import PromptPack
@@ -17,7 +17,7 @@ from ddl_train.roles.prompts import PromptPack
 class ModelGenerator:
     """Asks a model with the pack's `propose` template; implements `records.Generator`."""
 
-    def __init__(self, engine: Engine, pack: PromptPack, config: WakeConfig) -> None:
+    def __init__(self, engine: TextModel, pack: PromptPack, config: WakeConfig) -> None:
         self._engine = engine
         self._takes_anything = not config.guards.is_enabled
         self._pack = pack
