@@ -152,25 +152,30 @@ def _shares(reports: Sequence[EvalReport]) -> Table:
     table.add_column("percent right [95 %]")
     for report in reports:
         table.add_column(report.adapter, justify="right", overflow="fold")
-    for name in ("chance", "questions"):
+    is_alone = len(reports) == 1  # of several, the differences show the score
+    for name in (*(("score",) if is_alone else ()), "chance", "questions"):
         table.add_column(name, justify="right")
+    blank = ["", ""] if is_alone else [""]
     groups = [group_items(report) for report in reports]
     for suite in dict.fromkeys(name for group in groups for name in group):
         of_suite = [group.get(suite, []) for group in groups]
         known = next(items for items in of_suite if items)
         chance = sum(item.chance for item in known) / len(known)
-        table.add_row(suite, *map(_share_cell, of_suite), f"{100 * chance:.1f}", f"{len(known):,}")
+        cells = [*map(_share_cell, of_suite)]
+        if is_alone:
+            cells.append(f"{sum(item.margin for item in known) / len(known):.2f}")
+        table.add_row(suite, *cells, f"{100 * chance:.1f}", f"{len(known):,}")
     for title, means in (("token loss", mean_losses), ("KL to the base", mean_divergences)):
         of_texts = [means(report) for report in reports]
         for name in dict.fromkeys(name for one in of_texts for name in one):
             cells = [f"{one[name]:.3f}" if name in one else "-" for one in of_texts]
             num_texts = max(len(report.losses.get(name, ())) for report in reports)
-            table.add_row(f"{title}, {name}", *cells, "", f"{num_texts:,}")
+            table.add_row(f"{title}, {name}", *cells, *blank, f"{num_texts:,}")
     for name in dict.fromkeys(name for report in reports for name in report.figures):
         cells = [
             f"{report.figures[name]:.3f}" if name in report.figures else "-" for report in reports
         ]
-        table.add_row(name.replace("/", ": ").replace("_", " "), *cells, "", "")
+        table.add_row(name.replace("/", ": ").replace("_", " "), *cells, *blank, "")
     return table
 
 
