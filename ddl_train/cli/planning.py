@@ -17,10 +17,12 @@ def show_plan(config: Config) -> None:
     go_offline_if_local(config)
     servers = check_servers(config)
     from ddl_train.cli.preflight import preflight, retention_gap, say_left_out
+    from ddl_train.engines.reaching import loading_options
     from ddl_train.report.footprint import read_shape
     from ddl_train.report.machine import read_machine
     from ddl_train.report.plan import Corpus, load_counter, make_plan, plan_table
 
+    loading_options(config.model)  # before anything slow: is there such a base at all?
     checked = preflight(config)
     say_left_out(config, checked.reading)
     plan = make_plan(

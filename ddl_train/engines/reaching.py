@@ -24,10 +24,15 @@ def loading_options(config: ModelConfig) -> dict[str, Any]:
     """`revision` and `local_files_only` for `from_pretrained`, so that it never waits in vain.
 
     Raises:
-        ModelError: the base is no folder, is not in the cache, and the Hub cannot be reached.
+        ModelError: there is no such folder; or the base is not in the cache, and the Hub cannot be
+            reached.
     """
     if Path(config.base).is_dir():
         return {"local_files_only": True}
+    if config.base.startswith((".", "/", "~")) or config.base.count("/") > 1:
+        raise ModelError(
+            f"{config.base}: no such folder; model.base is a folder or a Hub id like 'owner/name'"
+        )
     if _is_cached(config):
         return {"revision": config.revision, "local_files_only": True}
     if constants.HF_HUB_OFFLINE or not _answers(constants.ENDPOINT):

@@ -14,7 +14,6 @@ One gigabyte is added on a GPU for its context and fragmentation, half of one on
 """
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from ddl_train.config import Config, ModelConfig, SleepConfig
@@ -79,11 +78,6 @@ def read_shape(config: ModelConfig) -> ModelShape:
 
     from ddl_train.engines.reaching import loading_options
 
-    is_path = config.base.startswith((".", "/", "~")) or config.base.count("/") > 1
-    if is_path and not Path(config.base).is_dir():
-        raise ModelError(
-            f"{config.base}: no such folder; model.base is a folder or a Hub id like 'owner/name'"
-        )
     builder: Any = AutoModelForCausalLM
     options = loading_options(config)
     try:

@@ -66,6 +66,12 @@ def test_what_is_in_the_cache_is_taken_from_there(
     assert loading_options(HUB)["local_files_only"] is True
 
 
+@pytest.mark.parametrize("base", ["./nowhere", "/no/such/folder", "~/model", "a/b/c"])
+def test_a_folder_that_is_not_there_is_not_looked_for_in_the_hub(silent: None, base: str) -> None:
+    with pytest.raises(ModelError, match="no such folder"):
+        loading_options(ModelConfig(base=base))
+
+
 def test_a_hub_that_answers_is_used(online: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reaching, "_answers", lambda endpoint: True)
     config = HUB.model_copy(update={"revision": "abc"})

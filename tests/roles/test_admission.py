@@ -4,7 +4,7 @@ import pytest
 
 from ddl_train.config import WakeConfig
 from ddl_train.records import Scores, Verdict
-from ddl_train.roles.admission import admit, pick_quota
+from ddl_train.roles.admission import admit, pick_quota, room_now
 from tests.fakes import a_proposal, a_scores
 
 STRICT = WakeConfig(
@@ -62,3 +62,19 @@ def test_what_was_refused_takes_no_place() -> None:
 
 def test_no_room_admits_nothing() -> None:
     assert not any(item.admitted for item in pick_quota([verdict(9)], 0))
+
+
+@pytest.mark.parametrize(
+    ("quota", "done", "admitted", "room"),
+    [
+        (None, 5, 2, None),
+        (8, 25, 0, 2),  # a quarter of the pairs, a quarter of the quota
+        (8, 26, 2, 1),  # rounded up: the first batches need not wait
+        (8, 100, 5, 3),  # what was left unused comes to the last
+        (8, 50, 6, -2),
+    ],
+)
+def test_a_quota_is_spread_over_the_pairs_of_a_cycle(
+    quota: int | None, done: int, admitted: int, room: int | None
+) -> None:
+    assert room_now(quota, done, 100, admitted) == room
