@@ -124,6 +124,11 @@ def _check_target(
             f"{row.repo_id} is public and --public was not typed; type it, or choose a private "
             "repository"
         )
+    if remote.is_private and row.terms["is_public"]:
+        raise HubError(
+            f"{row.repo_id} is private already, and --public is for repositories that publish makes; "
+            "open it in its settings on the Hub, or leave --public out"
+        )
     known = {*published, *row.manifest}
     foreign = [
         path

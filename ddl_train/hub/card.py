@@ -73,19 +73,21 @@ def _data(evidence: Evidence, terms: Terms) -> ModelCardData:
         tags=tags,
         datasets=[terms.dataset_id] if terms.dataset_id else None,
         model_name=terms.repo_id.partition("/")[2],
-        eval_results=[_entry(one) for one in evidence.suites],
+        eval_results=[_entry(one, evidence.version) for one in evidence.suites],
     )
 
 
-def _entry(one: SuiteResult) -> EvalResult:
+def _entry(one: SuiteResult, version: str) -> EvalResult:
     """`dataset_type` must look like a dataset of the Hub; these questions are not on it."""
+    less = ", less is better" if one.is_less_better else ""
+    suite = one.suite.partition(" ")[0]
     return EvalResult(
         task_type="text-generation",
         task_name=one.title,
         dataset_type=f"held-out/{one.suite.replace(' ', '-').replace('(', '').replace(')', '')}",
         dataset_name=f"held-out questions: {one.suite}",
         metric_type="accuracy",
-        metric_name=f"share right, 95 % interval {_interval(one.adapter)}, {one.num_items} items",
+        metric_name=f"share, 95 % interval {_interval(one.adapter)}, {one.num_items} items{less}",
         metric_value=round(one.adapter.value, 4),
         metric_args={
             "confidence": 0.95,
@@ -96,6 +98,7 @@ def _entry(one: SuiteResult) -> EvalResult:
             "difference": round(one.difference.value, 4),
             "difference_low": round(one.difference.low, 4),
             "difference_high": round(one.difference.high, 4),
+            "command": f"ddl-train eval RUN --adapter {version} --suite {suite}",
         },
     )
 
@@ -103,7 +106,7 @@ def _entry(one: SuiteResult) -> EvalResult:
 def _what(evidence: Evidence, terms: Terms) -> str:
     kind = "The weights of" if terms.is_merged else "A LoRA adapter for"
     merged = " with a LoRA adapter merged into them" if terms.is_merged else ""
-    student = f" It was distilled from adapter `{evidence.teacher}`." if evidence.teacher else ""
+    student = f" {_bought(evidence)}" if evidence.teacher else ""
     revision = f", revision `{terms.base_revision}`" if terms.base_revision else ""
     text = (
         f"{kind} [`{terms.base_id}`](https://huggingface.co/{terms.base_id}){revision}{merged}: "
@@ -118,6 +121,21 @@ def _what(evidence: Evidence, terms: Terms) -> str:
         f"{text}\n\n**What this card lacks:** the base was a local folder. That it is "
         f"`{terms.base_id}` was said by whoever published this and was not compared{lacks}. The "
         f"folder's fingerprint, as `ddl-train` takes it, is `{terms.base_sha256}`."
+    )
+
+
+def _bought(evidence: Evidence) -> str:
+    """Of whom it is a student, and what that buys."""
+    text = f"It was distilled from adapter `{evidence.teacher}`"
+    one = evidence.bought
+    if one is None:
+        return f"{text}."
+    kept = "" if one.kept is None else f", and keeps {100 * one.kept:.1f} % of its gain"
+    return (
+        f"{text}: it has {one.parameters[1]:,} parameters to the {one.parameters[0]:,} of its "
+        f"teacher, on a base of {one.base_parameters[1]:,} to {one.base_parameters[0]:,}; a file of "
+        f"{one.num_bytes[1]:,} bytes to {one.num_bytes[0]:,}; wrote {one.tokens_per_second[1]:,.0f} "
+        f"tokens a second to {one.tokens_per_second[0]:,.0f}, in turns on one machine{kept}."
     )
 
 
@@ -185,7 +203,7 @@ def _results(evidence: Evidence) -> str:
     reasons = [f"- {one}" for one in evidence.reasons]
     decided = "The promotion gate" if evidence.decided_by == "gate" else "A person"
     parts = [
-        "Percent right, with 95 % intervals (Wilson; differences are paired, BCa bootstrap by "
+        "Percent, with 95 % intervals (Wilson; differences are paired, BCa bootstrap by "
         "cluster). The questions were kept from the model; they are not in this repository, so "
         "that they stay held out. Every item's outcome is in `evals/`.",
         "\n".join(rows),

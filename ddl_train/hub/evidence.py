@@ -61,6 +61,19 @@ class Night:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Bought:
+    """What distilling has bought; of each the teacher's and the student's."""
+
+    base_parameters: tuple[int, int]
+    parameters: tuple[int, int]
+    """Of the adapters."""
+    num_bytes: tuple[int, int]
+    tokens_per_second: tuple[float, float]
+    kept: float | None
+    """Share of the teacher's gain; None when it was not measured."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Evidence:
     """All that a card says of one adapter."""
 
@@ -68,6 +81,8 @@ class Evidence:
     version: str
     teacher: str | None
     """Version it was distilled from; None for the adapter of a night."""
+    bought: Bought | None
+    """None for the adapter of a night."""
     is_current: bool
     cycle: int
     nights: tuple[Night, ...]

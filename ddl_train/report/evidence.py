@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ddl_train.errors import RunError
 from ddl_train.hub.base import FILE_KEYS
-from ddl_train.hub.evidence import Bounded, Evidence, LossResult, Night, SuiteResult
+from ddl_train.hub.evidence import Bought, Bounded, Evidence, LossResult, Night, SuiteResult
 from ddl_train.memory.reading import read_insights
 from ddl_train.probes.statistics import paired_interval, wilson
 from ddl_train.records import (
@@ -57,6 +57,7 @@ def read_evidence(run: Run, adapter: AdapterVersion) -> Evidence:
         run=run.config.name,
         version=adapter.version,
         teacher=teacher_of(run.database, adapter.version),
+        bought=_bought(run, adapter),
         is_current=run.current == adapter.version,
         cycle=made_in,
         nights=tuple(_night(one) for one in cycles),
@@ -85,6 +86,29 @@ def _decisions(run: Run, adapter: AdapterVersion) -> list[Promotion]:
     of_nights = [row.promotion for row in run.promotions() if not row.is_rollback]
     found = [one for one in of_students if one.candidate == adapter.version]
     return found or [one for one in of_nights if one.candidate == adapter.version]
+
+
+def _bought(run: Run, adapter: AdapterVersion) -> Bought | None:
+    """As it was measured when the adapter was distilled."""
+    tried = [
+        one
+        for one in read_distillations(run.database)
+        if one.decision.candidate == adapter.version and "bought" in one.facts
+    ]
+    if not tried:
+        return None
+    both = [tried[-1].facts["bought"][who] for who in ("teacher", "student")]
+    parameters, sizes, speeds, bases = (
+        (both[0][key], both[1][key])
+        for key in ("adapter_parameters", "adapter_bytes", "tokens_per_second", "base_parameters")
+    )
+    return Bought(
+        base_parameters=bases,
+        parameters=parameters,
+        num_bytes=sizes,
+        tokens_per_second=speeds,
+        kept=tried[-1].decision.numbers.get("kept"),
+    )
 
 
 def without_folders(text: str, paths: Sequence[str]) -> str:

@@ -80,14 +80,24 @@ def test_the_newest_student_is_what_distilled_means(
 ) -> None:
     with Run.open(run_dir) as run:
         student = add_lora(run, made_once / "tiny", seed=1, insight_ids=[])
-        passed = Promotion(candidate=student, promoted=True, reasons=("ok: it kept 0.95",))
-        record_distillation(run.database, passed, teacher=run.current, facts={})
+        passed = Promotion(
+            candidate=student, promoted=True, reasons=("ok: it kept 0.95",), numbers={"kept": 0.95}
+        )
+        sizes = {"base_parameters": 9000, "adapter_parameters": 400, "tokens_per_second": 30.0}
+        bought = {
+            "teacher": sizes | {"adapter_bytes": 4000},
+            "student": sizes | {"adapter_parameters": 200, "adapter_bytes": 2100},
+        }
+        record_distillation(run.database, passed, teacher=run.current, facts={"bought": bought})
         run.save_report(report(made_once, student))
     called = ddl("publish", run_dir, *ASKED, "--adapter", "distilled")
     assert called.code == 0, called.err
     card = hub.repo(NAME).files()["README.md"].decode()
     assert f"version `{student}`." in card
     assert "It was distilled from adapter" in card
+    assert "it has 200 parameters to the 400 of its teacher" in card
+    assert "a file of 2,100 bytes to 4,000" in card
+    assert "keeps 95.0 % of its gain" in card
     assert "- ok: it kept 0.95" in card
 
 

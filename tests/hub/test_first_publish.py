@@ -88,6 +88,8 @@ def test_the_card_has_every_suite_with_its_interval(published: Called, hub: Loca
     uptake = results[0]["metrics"][0]
     assert uptake["value"] == 0.75  # 9 of 12, as the run's report has it
     assert (uptake["args"]["low"], uptake["args"]["high"]) == (0.4677, 0.9111)  # Wilson's
+    assert uptake["args"]["command"].startswith("ddl-train eval RUN --adapter ")
+    assert uptake["args"]["command"].endswith(" --suite uptake")
     assert data["base_model"] == "someone/tiny"
     assert {"peft", "lora", "trl", "ddl-train"} <= set(data["tags"])
 

@@ -262,3 +262,11 @@ def test_a_public_repository_is_not_written_to_unless_public_is_typed(
     hub.make(NAME, is_private=False)
     refused(ddl("publish", run_dir, *ASKED), "--public was not typed")
     assert hub.repo(NAME).num_commits == 0
+
+
+def test_a_private_repository_is_not_left_private_in_silence_when_public_is_typed(
+    ddl: CommandLine, hub: LocalHub, run_dir: Path
+) -> None:
+    hub.make(NAME)
+    refused(ddl("publish", run_dir, *ASKED, "--public"), "is private already")
+    assert (hub.repo(NAME).num_commits, states(run_dir)) == (0, [])
