@@ -36,6 +36,17 @@ CREATE TABLE asked (
     kind TEXT NOT NULL,
     PRIMARY KEY (insight_id, family, kind)
 ) STRICT, WITHOUT ROWID;
+
+CREATE TABLE IF NOT EXISTS distillations (
+    distillation_id INTEGER PRIMARY KEY,
+    version TEXT NOT NULL REFERENCES adapters (version),
+    teacher TEXT NOT NULL REFERENCES adapters (version),
+    passed INTEGER NOT NULL CHECK (passed IN (0, 1)),
+    reasons TEXT NOT NULL,
+    numbers TEXT NOT NULL,
+    facts TEXT NOT NULL,
+    decided_at TEXT NOT NULL
+) STRICT;
 """,
 }
 """Version -> SQL that takes a database of that version to the next."""

@@ -20,12 +20,13 @@ def test_a_database_of_a_newer_version_is_refused_with_both_versions(tmp_path: P
         open_database(path)
 
 
-def test_a_database_of_the_first_version_is_taken_to_this_one(tmp_path: Path) -> None:
+@pytest.mark.parametrize("lacking", ["", "DROP TABLE distillations; "])
+def test_a_database_of_the_first_version_is_taken_to_this_one(tmp_path: Path, lacking: str) -> None:
     fresh = open_database(tmp_path / "fresh.sqlite")
     old = tmp_path / "run.sqlite"
     open_database(old).close()
     with sqlite3.connect(old) as plain:
-        plain.executescript("DROP TABLE files; DROP TABLE asked; PRAGMA user_version = 1")
+        plain.executescript(f"{lacking}DROP TABLE files; DROP TABLE asked; PRAGMA user_version = 1")
     plain.close()
     mended = open_database(old)
     schema = "SELECT name, sql FROM sqlite_schema ORDER BY name"
