@@ -20,6 +20,10 @@ HARNESS = "lm_eval"
 """Suite, alone or before a task: `lm_eval:arc_easy`."""
 
 
+LEAST_SHARE = 1e-3
+"""Of the items: of every suite one is always asked."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Wanted:
     """What a person asked `eval` for."""
@@ -141,10 +145,13 @@ def fit(
 
     total = cost(suites)
     if wanted.max_tokens is not None and total > wanted.max_tokens:
-        everything = suites.num_items
-        suites = thin(suites, wanted.max_tokens / total)
+        everything, share = suites, wanted.max_tokens / total
+        suites = thin(everything, share)
+        while cost(suites) > wanted.max_tokens and suites.num_items > 1 and share > LEAST_SHARE:
+            share *= 0.95  # what was chosen is longer than the rest
+            suites = thin(everything, share)
         say(
-            f"all {everything:,} items would take about {total:,} tokens; asking "
+            f"all {everything.num_items:,} items would take about {total:,} tokens; asking "
             f"{suites.num_items:,}, about {cost(suites):,}"
         )
     elif suites.num_items and not wanted.is_quiet:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
+from ddl_train.engines.scoring import MIN_SHARED_TOKENS
 from ddl_train.errors import ProbeError
 from ddl_train.probes import dreams
 from ddl_train.probes.score import Asked, user_message
@@ -63,6 +64,8 @@ def count_tokens(
 ) -> int:
     """About how many tokens one adapter reads and writes. Answers are taken as long as allowed.
 
+    A long question is read once for all answers that are ranked, a short one again for each.
+
     Args:
         suites: what is asked.
         prompts: the run's pack.
@@ -75,7 +78,9 @@ def count_tokens(
     for one in suites.asked:
         prompt = count_prompt(user_message(one.probe, prompts))
         answers = [count(text) for text in one.probe.answers]
-        total += prompt + sum(answers) + sum(count(text) for text in one.probe.choices)
+        ranked = [*answers, *(count(text) for text in one.probe.choices)]
+        is_shared = prompt > max(MIN_SHARED_TOKENS, *ranked)
+        total += sum(ranked) + prompt * (1 if is_shared else len(ranked))
         if not one.probe.choices:
             total += prompt + max(max_new_tokens, *answers)
     # under the adapter and under the base

@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
+from textwrap import wrap
 
 import pyarrow
 import pyarrow.parquet
@@ -22,6 +23,8 @@ BOUND = 0.975
 RESAMPLES = 2000
 LONGEST_NAME = 16
 """Of an adapter in the head of a column."""
+NARROW = 12
+"""Width of a column of three or more."""
 
 
 def print_evaluation(reports: Sequence[EvalReport], console: Console) -> None:
@@ -149,11 +152,12 @@ def _short_names(adapters: Sequence[str]) -> dict[str, str]:
 
 def _shares(reports: Sequence[EvalReport]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("percent right [95 %]")
+    table.add_column("percent right\n[95 %]", min_width=18)
     for report in reports:
-        table.add_column(report.adapter, justify="right", overflow="fold")
+        lines = wrap(report.adapter, NARROW if len(reports) > 2 else LONGEST_NAME)
+        table.add_column("\n".join(lines), justify="right", no_wrap=True)
     is_alone = len(reports) == 1  # of several, the differences show the score
-    for name in (*(("score",) if is_alone else ()), "chance", "questions"):
+    for name in (*(("score",) if is_alone else ()), "chance", "items"):
         table.add_column(name, justify="right")
     blank = ["", ""] if is_alone else [""]
     groups = [group_items(report) for report in reports]
@@ -184,7 +188,7 @@ def _share_cell(items: Sequence[ItemResult]) -> str:
         return "-"
     right = sum(item.is_correct for item in items)
     low, high = wilson(right, len(items))
-    return f"{100 * right / len(items):.1f} [{100 * low:.1f}, {100 * high:.1f}]"
+    return f"{100 * right / len(items):.1f} [{100 * low:.0f}, {100 * high:.0f}]"
 
 
 def _differences(first: EvalReport, later: EvalReport) -> Table:

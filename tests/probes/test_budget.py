@@ -75,9 +75,24 @@ def test_tokens_are_counted_once_for_ranked_and_twice_for_written_answers() -> N
     empty = Suites(asked=(), texts={}, dreamt={})
     assert cost(empty) == 0
     ranked = Suites(asked=suites().asked[:1], texts={}, dreamt={})
-    assert cost(ranked) == 12 + 1 + 2
+    assert cost(ranked) == 3 * 12 + 1 + 2
     written = Suites(asked=suites().asked[-1:], texts={}, dreamt={})
     assert cost(written) == 12 + 1 + 12 + 5
+
+
+def test_a_short_question_is_read_again_for_every_answer_and_a_long_one_once() -> None:
+    def of(words: int) -> int:
+        choices = ("a", "b", "c")
+        probe = Probe(probe_id="x", prompt="word " * words, answers=("one",), choices=choices)
+        return cost(Suites(asked=(Asked("truth", probe),), texts={}, dreamt={}))
+
+    assert of(6) == 4 * (10 + 6) + 4
+    assert of(7) == (10 + 7) + 4
+
+
+def test_texts_are_read_under_the_adapter_and_under_the_base() -> None:
+    texts = {HELD_OUT: ("three words long", "two words")}
+    assert cost(Suites(asked=(), texts=texts, dreamt={})) == 2 * (3 + 2)
 
 
 def test_thinning_makes_it_cheaper() -> None:

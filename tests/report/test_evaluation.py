@@ -50,11 +50,11 @@ def test_divergence_stands_beside_the_loss() -> None:
 
 
 def test_of_one_adapter_the_continuous_score_stands_beside_the_exact_match() -> None:
-    head, row = shown(BASE_REPORT)[:2]
-    assert head.split()[-3:] == ["score", "chance", "questions"]
+    _, head, row = shown(BASE_REPORT)[:3]
+    assert head.split()[-3:] == ["score", "chance", "items"]
     assert row.split()[-3:] == ["-0.50", "0.0", "8"]
-    assert "chance" in shown(BASE_REPORT, NIGHT)[0]
-    assert "score" not in shown(BASE_REPORT, NIGHT)[0]
+    assert "chance" in shown(BASE_REPORT, NIGHT)[1]
+    assert "score" not in shown(BASE_REPORT, NIGHT)[1]
 
 
 def test_in_eighty_columns_no_name_is_cut_and_no_interval_broken() -> None:
@@ -63,6 +63,19 @@ def test_in_eighty_columns_no_name_is_cut_and_no_interval_broken() -> None:
     assert not any("…" in line for line in lines)
     (row,) = [line for line in lines if line.startswith("skill") and "+" in line]
     assert row.count("[") == row.count("]") == 2
+
+
+def test_three_adapters_fit_eighty_columns_with_their_whole_names() -> None:
+    other = replace(NIGHT, adapter="852a1412da28d6a8")
+    lines = shown(BASE_REPORT, NIGHT, other)
+    assert max(map(len, lines)) <= 80
+    (row,) = [line for line in lines if line.startswith("skill") and "+" not in line]
+    assert row.split("  ")[0] == "skill" and row.count("]") == 3
+    first, second = lines[0].split()[-2:], lines[1].split()[-4:-2]
+    assert ["".join(parts) for parts in zip(first, second, strict=True)] == [
+        NIGHT.adapter,
+        other.adapter,
+    ]
 
 
 def test_an_adapter_that_was_asked_less_has_a_dash() -> None:
