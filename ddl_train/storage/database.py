@@ -12,7 +12,8 @@ from pathlib import Path
 
 from ddl_train.errors import ResourceError, RunError
 from ddl_train.storage.files import full_disk, not_writable
-from ddl_train.storage.schema import APPLICATION_ID, FORMAT_VERSION, MIGRATIONS, SCHEMA
+from ddl_train.storage.migrations import MIGRATIONS
+from ddl_train.storage.schema import APPLICATION_ID, FORMAT_VERSION, SCHEMA
 
 _BUSY_TIMEOUT_S = 10.0
 _SYNCHRONOUS = "FULL"

@@ -1,7 +1,7 @@
 """Every table of a run. SQLite is the only truth; files beside it are caches or are named by it.
 
 A change of this file is a change of the format: raise `FORMAT_VERSION` and write the step from the
-version before into `MIGRATIONS`.
+version before into `migrations.py`.
 
     sources, pieces, held_out          what was read, piece by piece, and what is kept from wake
     files                              which files have not changed since
@@ -22,34 +22,6 @@ FORMAT_VERSION = 2
 
 APPLICATION_ID = 0x44444C54
 """`application_id`: the letters DDLT."""
-
-MIGRATIONS: dict[int, str] = {
-    1: """
-CREATE TABLE files (
-    path TEXT PRIMARY KEY,
-    stamp TEXT NOT NULL
-) STRICT, WITHOUT ROWID;
-
-CREATE TABLE asked (
-    insight_id INTEGER NOT NULL REFERENCES insights ON DELETE CASCADE,
-    family TEXT NOT NULL CHECK (family IN ('study', 'probe')),
-    kind TEXT NOT NULL,
-    PRIMARY KEY (insight_id, family, kind)
-) STRICT, WITHOUT ROWID;
-
-CREATE TABLE IF NOT EXISTS distillations (
-    distillation_id INTEGER PRIMARY KEY,
-    version TEXT NOT NULL REFERENCES adapters (version),
-    teacher TEXT NOT NULL REFERENCES adapters (version),
-    passed INTEGER NOT NULL CHECK (passed IN (0, 1)),
-    reasons TEXT NOT NULL,
-    numbers TEXT NOT NULL,
-    facts TEXT NOT NULL,
-    decided_at TEXT NOT NULL
-) STRICT;
-""",
-}
-"""Version -> SQL that takes a database of that version to the next."""
 
 SCHEMA = """
 CREATE TABLE state (
