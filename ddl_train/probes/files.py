@@ -114,7 +114,7 @@ def read_text(path: str | Path) -> str:
     try:
         return path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
-        raise ProbeError(f"{path}: no such file; the evaluate section names it") from None
+        raise ProbeError(f"{path}: no such file; the evaluate section, or --probes, names it") from None
     except (OSError, UnicodeDecodeError) as error:
         raise ProbeError(f"{path}: cannot be read as a UTF-8 text file ({error})") from None
 
@@ -139,7 +139,7 @@ def _parquet_rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     import pyarrow.parquet
 
     if not path.is_file():
-        raise ProbeError(f"{path}: no such file; the evaluate section names it")
+        raise ProbeError(f"{path}: no such file; the evaluate section, or --probes, names it")
     try:
         rows = pyarrow.parquet.read_table(path).to_pylist()
     except (pyarrow.ArrowException, OSError, UnicodeDecodeError) as error:
