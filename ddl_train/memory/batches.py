@@ -10,16 +10,12 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from ddl_train.config import SamplerConfig, WakeConfig
-from ddl_train.memory.draw import Draw, Mixture, Space
+from ddl_train.config import WakeConfig
+from ddl_train.memory.draw import Draw, Mixture
 from ddl_train.memory.index import IdArray
-from ddl_train.memory.reading import (
-    latest_cycle,
-    read_pairs,
-    select_in,
-    strength_of,
-)
+from ddl_train.memory.reading import read_pairs, select_in
 from ddl_train.memory.sampler import Block, NumberLine, num_pairs
+from ddl_train.memory.space import Lineages, Space, read_space
 from ddl_train.memory.vectors import Vectors
 from ddl_train.records import ConceptPair
 from ddl_train.storage.database import transaction
@@ -58,13 +54,14 @@ def active_ids(connection: sqlite3.Connection) -> IdArray:
         "SELECT 1 FROM pieces p JOIN sources s USING (source) "
         "WHERE p.sha256 = c.sha256 AND NOT s.is_held_out) ORDER BY concept_id"
     )
-    return np.array([row[0] for row in rows], dtype=np.int64)
+    return np.fromiter((row[0] for row in rows), dtype=np.int64)
 
 
 def draw_batch(
     connection: sqlite3.Connection,
     vectors: Vectors | None,
     active: Callable[[], IdArray],
+    lineages: Lineages,
     *,
     cycle: int,
     batch_index: int,
@@ -85,7 +82,7 @@ def draw_batch(
             "DELETE FROM pairs WHERE pair_id = ?", [(pair_id,) for pair_id, _, _ in stored]
         )
         line, block_ids = _number_line(connection, seed)
-        space = read_space(connection, active(), config.sampler)
+        space = read_space(connection, active(), lineages, config.sampler)
         revisits = _draw_revisits(connection, space, size, config.revisit_share, adapter, rng)
         mixture = Mixture(config.sampler, space, line, vectors, rng)
         draws = mixture.draw(
@@ -93,7 +90,7 @@ def draw_batch(
         )
         connection.executemany(
             "UPDATE blocks SET counter = ? WHERE block_id = ?",
-            [(b.counter, number) for b, number in zip(line.blocks, block_ids, strict=True)],
+            [(line.blocks[place].counter, block_ids[place]) for place in line.visited],
         )
         connection.executemany(
             "INSERT INTO pairs (cycle, batch_index, position, pair_number, a_id, b_id, sampler, "
@@ -132,53 +129,6 @@ def pending_batch(
     return int(row[0]), [pair for _, _, pair in stored]
 
 
-def read_space(connection: sqlite3.Connection, ids: IdArray, config: SamplerConfig) -> Space:
-    """What the samplers of a config need to know of the concepts `ids`, and no more."""
-    strengths = np.ones(len(ids), dtype=np.float32)
-    sources = np.zeros(len(ids), dtype=np.int64)
-    is_insight = np.zeros(len(ids), dtype=bool)
-    parents: dict[int, tuple[int, int]] = {}
-    if config.strength or config.insight or config.near_other_source:
-        now = latest_cycle(connection)
-        family = {row[0]: row for row in _family(connection)}
-        members = np.array(sorted(family), dtype=np.int64)
-        is_insight = np.isin(ids, members)
-        for row in np.flatnonzero(is_insight):
-            concept_id, a, b, num_children, last_cycle = family[int(ids[row])]
-            strengths[row] = strength_of(num_children, now - last_cycle)
-            parents[concept_id] = (a, b)
-    if config.near_other_source:
-        named = connection.execute("SELECT concept_id, source FROM concepts ORDER BY 1").fetchall()
-        _, numbers = np.unique([row["source"] for row in named], return_inverse=True)
-        known = np.array([row["concept_id"] for row in named], dtype=np.int64)
-        sources = np.where(is_insight, -ids, numbers[np.searchsorted(known, ids)])
-    return Space(
-        ids=ids, strengths=strengths, sources=sources, is_insight=is_insight, parents=parents
-    )
-
-
-def _family(connection: sqlite3.Connection) -> list[tuple[int, int, int, int, int]]:
-    """Each insight's concept, its parents, its number of children and when it was last used."""
-    children: dict[int, tuple[int, int]] = {}
-    rows = connection.execute(
-        "SELECT concept_id, parent_a, parent_b, cycle FROM insights ORDER BY insight_id"
-    ).fetchall()
-    for row in rows:
-        for parent in (row["parent_a"], row["parent_b"]):
-            count, last = children.get(parent, (0, -1))
-            children[parent] = (count + 1, max(last, row["cycle"]))
-    return [
-        (
-            row["concept_id"],
-            row["parent_a"],
-            row["parent_b"],
-            children.get(row["concept_id"], (0, -1))[0],
-            max(row["cycle"], children.get(row["concept_id"], (0, -1))[1]),
-        )
-        for row in rows
-    ]
-
-
 def _number_line(connection: sqlite3.Connection, seed: int) -> tuple[NumberLine, list[int]]:
     """The blocks that are not used up; a block gets its key from the seed that first draws."""
     connection.execute(
@@ -205,13 +155,15 @@ def _draw_revisits(
 ) -> list[Draw]:
     """Pairs that an earlier adapter rejected and this one has not dreamt on."""
     wanted = int(size * share + rng.random())
+    if not wanted:
+        return []
     values = {"adapter": adapter, "limit": _MAX_COUNTED}
     count, low, high = connection.execute(
         "SELECT count(*), min(pair_id), max(pair_id) FROM "
         f"(SELECT p.pair_id {_REVISITABLE} LIMIT :limit)",
         values,
     ).fetchone()
-    if not count or not wanted:
+    if not count:
         return []
     if count == _MAX_COUNTED:
         high = connection.execute("SELECT max(pair_id) FROM pairs").fetchone()[0]

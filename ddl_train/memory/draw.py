@@ -24,45 +24,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ddl_train.config import SamplerConfig
 from ddl_train.memory.index import IdArray
 from ddl_train.memory.sampler import NumberLine, num_pairs, pair_ids, pair_number
+from ddl_train.memory.space import Ids, NumberArray, Space
 from ddl_train.memory.vectors import Vectors
-from ddl_train.records import FloatArray
 
 _MAX_ROUNDS = 8
 _TRIES_PER_PAIR = 4
 _FEWEST_TRIES = 256
-
-Ids = tuple[int, int]
-NumberArray = NDArray[np.float64]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Space:
-    """What the samplers may draw from: the concepts that are neither stale nor forgotten."""
-
-    ids: IdArray
-    """Ascending."""
-    strengths: FloatArray
-    """Weight of each."""
-    sources: IdArray
-    """Number of the source of each; every insight is a source of its own."""
-    is_insight: NDArray[np.bool_]
-    parents: dict[int, Ids]
-    """Of each insight's concept."""
-
-    def place(self, ids: IdArray) -> IdArray:
-        """Positions of ids; -1 for what may not be drawn."""
-        if len(self.ids) == 0:
-            return np.full(len(ids), -1)
-        rows = np.minimum(np.searchsorted(self.ids, ids), len(self.ids) - 1)
-        return np.where(self.ids[rows] == ids, rows, -1)
-
-    def holds(self, pair: Ids) -> bool:
-        return bool(np.all(self.place(np.array(pair)) >= 0))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -96,8 +67,7 @@ class Mixture:
         self._line_left = line.num_left
         self._line_counters = [block.counter for block in line.blocks]
         self._band_share = 1.0
-        self._cumulated = np.cumsum(space.strengths, dtype=np.float64)
-        self._insights = space.ids[space.is_insight]
+        self._insights = space.insights
         self.shares = self._usable_shares()
         """Sampler -> share; what cannot work on this memory has left its share to uniform."""
 
@@ -194,13 +164,9 @@ class Mixture:
         return pairs
 
     def _two_by_strength(self) -> Ids:
-        total = self._cumulated[-1]
-        last = len(self._cumulated) - 1
-        places = [
-            min(int(np.searchsorted(self._cumulated, self._rng.random() * total, "right")), last)
-            for _ in range(2)
-        ]
-        return int(self._space.ids[places[0]]), int(self._space.ids[places[1]])
+        weights = self._space.weights
+        rows = [weights.row_at(self._rng.random() * weights.total) for _ in range(2)]
+        return int(self._space.ids[rows[0]]), int(self._space.ids[rows[1]])
 
     def _in_band(self, count: int) -> list[Ids]:
         assert self._vectors is not None
@@ -220,15 +186,15 @@ class Mixture:
         """For each concept the partners from which a neighbour sampler takes one."""
         assert self._vectors is not None
         near, _ = self._vectors.neighbours(ids, self._config.num_neighbours + 1)
+        is_held = (self._space.place(near.ravel()) >= 0).reshape(near.shape)
+        sources: dict[int, str | int] = {}
+        if name == "near_other_source":
+            sources = self._space.sources(np.concatenate([ids, near[is_held]]))
         lists = {}
-        for concept_id, row in zip(ids.tolist(), near, strict=True):
-            others = row[row != concept_id]
-            places = self._space.place(others)
-            others, places = others[places >= 0], places[places >= 0]
+        for concept_id, row, held in zip(ids.tolist(), near, is_held, strict=True):
+            kept = row[held & (row != concept_id)].tolist()
             if name == "near_other_source":
-                own = self._space.sources[self._space.place(np.array([concept_id]))[0]]
-                others = others[self._space.sources[places] != own]
-            kept = others.tolist()
+                kept = [other for other in kept if sources[other] != sources[concept_id]]
             if name == "insight":
                 kept = [other for other in kept if other not in self._space.parents[concept_id]]
             lists[concept_id] = kept
@@ -268,15 +234,17 @@ class Mixture:
         return is_in / size
 
     def _chance_by_strength(self, pairs: Sequence[Ids]) -> NumberArray:
-        weights = self._space.strengths[self._space.place(np.array(pairs))].astype(np.float64)
-        total = float(self._cumulated[-1])
-        same = float(np.sum(self._space.strengths.astype(np.float64) ** 2)) / total**2
+        all_weights = self._space.weights
+        weights = all_weights.of(self._space.place(np.array(pairs)))
+        total = all_weights.total
+        same = all_weights.total_of_squares / total**2
         return 2 * weights[:, 0] * weights[:, 1] / total**2 / max(1 - same, 1e-12)
 
     def _chance_near(self, pairs: Sequence[Ids], name: str) -> NumberArray:
         starts = self._insights if name == "insight" else self._space.ids
         ids = np.unique(np.array(pairs))
-        lists = self._neighbour_lists(ids[np.isin(ids, starts)], name)
+        is_start = np.isin(ids, starts) if name == "insight" else self._space.place(ids) >= 0
+        lists = self._neighbour_lists(ids[is_start], name)
         chances = np.zeros(len(pairs))
         for row, pair in enumerate(pairs):
             for start, other in (pair, pair[::-1]):

@@ -23,10 +23,10 @@ class GrowingIds:
         return self._size
 
     def append(self, ids: IdArray) -> None:
-        """Add ids above those that are there."""
-        if len(ids) == 0:
-            return
-        assert np.all(np.diff(ids) > 0) and (self._size == 0 or ids[0] > self._room[self._size - 1])
+        """Add ascending ids; those that are there already come first and change nothing."""
+        if self._size:
+            ids = ids[ids > self._room[self._size - 1]]
+        assert np.all(np.diff(ids) > 0)
         size = self._size + len(ids)
         if size > len(self._room):
             room = np.empty(max(_SMALLEST, size + size // 4), dtype=np.int64)

@@ -33,6 +33,7 @@ _NUM_ITERATIONS = 10
 """Of k-means, for the centres of the lists."""
 _BLOCK_BYTES = 1 << 20
 
+_faiss: Any = faiss
 _logger = logging.getLogger(__name__)
 
 
@@ -101,6 +102,7 @@ class VectorIndex:
         if len(ids) == 0:
             return
         assert len(ids) == len(vectors)
+        assert len(self) == 0 or ids[0] > self.ids[-1]
         self._ids.append(ids)
         self._index.add(np.ascontiguousarray(vectors, dtype=np.float32))
 
@@ -165,7 +167,8 @@ class VectorIndex:
 def save_index(index: VectorIndex, path: Path, *, embedder: str, mean_sha256: str) -> None:
     """Write the file as a stream, then its description."""
     with replacing_index(path) as file:
-        faiss.write_index(index._index, faiss.PyCallbackIOWriter(file.write, _BLOCK_BYTES))
+        writer: Any = _faiss.PyCallbackIOWriter(file.write, _BLOCK_BYTES)
+        faiss.write_index(index._index, writer)
     write_header(
         path,
         IndexHeader(
@@ -201,7 +204,7 @@ def load_index(path: Path, *, embedder: str, mean_sha256: str, ids: IdArray) -> 
             if _sha256(file) != header.sha256:
                 return None
             file.seek(0)
-            stored = faiss.read_index(faiss.PyCallbackIOReader(file.read, _BLOCK_BYTES))
+            stored = faiss.read_index(_faiss.PyCallbackIOReader(file.read, _BLOCK_BYTES))
     except (OSError, RuntimeError):  # gone, or written by a FAISS that this one cannot read
         return None
     index = VectorIndex(stored.d, header.factory)

@@ -4,7 +4,7 @@
     IVFn,Flat       whole vectors in n lists, of which a search reads some; above that
     HNSW32,Flat     a graph; when lists must be read too widely to reach the recall
     IVFn,SQ8        a byte a number; where whole vectors do not fit
-    IVFn,PQm        m bytes a vector; above `pq_above` rows, or where SQ8 does not fit
+    IVFn,PQmnp      m bytes a vector; above `pq_above` rows, or where SQ8 does not fit
 
 Names are those of FAISS's index factory. Bytes a row: the code, 8 for its id in a list, 8 for its
 concept id, 8 for finding it again where vectors are stored whole; a graph adds 4 bytes for each of
@@ -84,7 +84,7 @@ def kinds_for(rows: int, width: int, limits: Limits) -> list[Kind]:
         return [whole, graph, whole] if graph.num_bytes <= limits.max_bytes else [whole]
     scalar = _in_lists("SQ8", rows, width, width)
     products = [
-        _in_lists(f"PQ{width // share}", rows, width, width // share)
+        _in_lists(f"PQ{width // share}np", rows, width, width // share)
         for share in _NUMBERS_A_BYTE
         if width % share == 0
     ]

@@ -7,8 +7,9 @@ random order, every number once, and the only state is a counter.
 """
 
 import hashlib
-from bisect import bisect_right
+from bisect import bisect_right, insort
 from collections.abc import Sequence
+from functools import cached_property
 from itertools import accumulate
 from math import isqrt
 
@@ -92,44 +93,65 @@ class Block:
         self.first = first
         self.num = num
         self.counter = counter
-        self._permutation = KeyedPermutation(num, key) if num else None
+        self._key = key
 
     @property
     def num_left(self) -> int:
         return self.num - self.counter
 
+    @cached_property
+    def _permutation(self) -> KeyedPermutation:
+        return KeyedPermutation(self.num, self._key)
+
     def take(self) -> int:
         """The next pair number; the counter moves on."""
-        assert self._permutation is not None and self.num_left > 0
+        assert self.num_left > 0
         number = self.first + self._permutation(self.counter)
         self.counter += 1
         return number
 
     def index_of(self, number: int) -> int | None:
         """When `number` is visited; None when it lies in another block."""
-        if self._permutation is None or not self.first <= number < self.first + self.num:
+        if not self.first <= number < self.first + self.num:
             return None
         return self._permutation.inverse(number - self.first)
 
 
 class NumberLine:
-    """All blocks. Draws uniformly over every number that no block has come to yet."""
+    """All blocks. Draws uniformly over every number that no block has come to yet.
+
+    A draw costs the logarithm of the number of blocks: sums over them are made once.
+    """
 
     def __init__(self, blocks: Sequence[Block]) -> None:
         self.blocks = blocks
         self._starts = [block.first for block in blocks]
+        self._ends = list(accumulate(block.num_left for block in blocks))
+        """Numbers that were left up to each block and with it when the line was made."""
+        self._taken: list[int] = []
+        """Places of the blocks that gave a number since, ascending, one for each number."""
 
     @property
     def num_left(self) -> int:
-        return sum(block.num_left for block in self.blocks)
+        return self._left_up_to(len(self.blocks) - 1) if self.blocks else 0
+
+    @property
+    def visited(self) -> list[int]:
+        """Places of the blocks that gave a number."""
+        return sorted(set(self._taken))
 
     def take(self, chance: float) -> int | None:
         """A number, from a block chosen by its remaining size with `chance` in [0, 1)."""
-        ends = list(accumulate(block.num_left for block in self.blocks))
-        if not ends or not ends[-1]:
+        left = self.num_left
+        if not left:
             return None
-        place = min(int(chance * ends[-1]), ends[-1] - 1)
-        return self.blocks[bisect_right(ends, place)].take()
+        place = min(int(chance * left), left - 1)
+        block = bisect_right(range(len(self.blocks)), place, key=self._left_up_to)
+        insort(self._taken, block)
+        return self.blocks[block].take()
+
+    def _left_up_to(self, block: int) -> int:
+        return self._ends[block] - bisect_right(self._taken, block)
 
     def visit_of(self, number: int) -> tuple[int, int]:
         """Place of the block that holds a number, and when it is visited there; -1, -1 if none."""

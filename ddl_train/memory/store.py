@@ -15,7 +15,9 @@ import numpy as np
 from ddl_train.config import WakeConfig
 from ddl_train.memory import batches, forget, reading, sources, stamps
 from ddl_train.memory.forget import Forgotten
+from ddl_train.memory.growing import GrowingIds
 from ddl_train.memory.index import IdArray
+from ddl_train.memory.space import Lineages
 from ddl_train.memory.stamps import Stamp
 from ddl_train.memory.study import Asked, read_asked, write_study_items
 from ddl_train.memory.vectors import Vectors
@@ -46,7 +48,8 @@ class Memory:
         """
         self._run = run
         self._db = run.database
-        self._active: IdArray | None = None
+        self._active: GrowingIds | None = None
+        self._lineages = Lineages(run.database)
         self._vectors: Vectors | None = None
         if embedder is not None:
             self._vectors = Vectors(
@@ -115,7 +118,7 @@ class Memory:
         removed = forget.forget_sources(self._db, source_glob)
         ingested = self._run.ingested
         self._run.drop_ingested([one for one in ingested if forget.matches(one, source_glob)])
-        self._active = None
+        self._active, self._lineages = None, Lineages(self._db)
         self._run.drop_night(self._run.next_cycle)
         remove_index(self._run.index_path)
         if self._vectors is not None:
@@ -189,6 +192,7 @@ class Memory:
             self._db,
             self._vectors,
             self._active_ids,
+            self._lineages,
             cycle=cycle,
             batch_index=batch_index,
             size=size,
@@ -233,8 +237,8 @@ class Memory:
         insights = self.insights(ids=insight_ids)
         if insights:
             self._space.take_in()
-            new = np.array([insight.concept_id for insight in insights], dtype=np.int64)
-            self._active = np.union1d(self._active_ids(), new)
+            if self._active is not None:
+                self._active.append(np.array([insight.concept_id for insight in insights]))
         return insights
 
     def verdicts(
@@ -288,5 +292,5 @@ class Memory:
 
     def _active_ids(self) -> IdArray:
         if self._active is None:
-            self._active = batches.active_ids(self._db)
-        return self._active
+            self._active = GrowingIds(batches.active_ids(self._db))
+        return self._active.array
