@@ -114,7 +114,9 @@ def read_text(path: str | Path) -> str:
     try:
         return path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
-        raise ProbeError(f"{path}: no such file; the evaluate section, or --probes, names it") from None
+        raise ProbeError(
+            f"{path}: no such file; the evaluate section, or --probes, names it"
+        ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise ProbeError(f"{path}: cannot be read as a UTF-8 text file ({error})") from None
 

@@ -25,7 +25,9 @@ def hash_probe_files(config: EvaluateConfig) -> dict[str, str]:
             content = _rows(path) if Path(path).is_dir() else Path(path).read_bytes()
             found[path] = hashlib.sha256(content).hexdigest()
         except OSError as error:
-            raise ProbeError(f"{path}: cannot be read; the evaluate section, or --probes, names it") from error
+            raise ProbeError(
+                f"{path}: cannot be read; the evaluate section, or --probes, names it"
+            ) from error
     return found
 
 
