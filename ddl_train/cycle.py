@@ -77,13 +77,12 @@ def ingest(
 
     Forgotten sources are passed over, unless a person named them now (`is_explicit`).
     """
-    memory = session.memory
+    memory, config = session.memory, session.config
     stamps = {} if is_explicit else memory.stamps()
-    known = memory.known_sources()
-    reading = read_sources(sources, session.config.memory, known=known, stamps=stamps)
+    reading = read_sources(sources, config.memory, known=memory.known_sources(), stamps=stamps)
     added = memory.add_chunks(reading.chunks, cycle=cycle, is_explicit=is_explicit)  # STATE
     memory.keep_stamps(reading.stamps)  # STATE
-    check_leaks(session.config.evaluate, [one.text for one in memory.concepts()])
+    check_leaks(config.evaluate, [one.text for one in memory.concepts()])
     return added
 
 
@@ -136,7 +135,7 @@ def wake_stage(
                 run.record_usage(cycle, role, usage, len(pairs), item=f"batch {index}")  # STATE
             admitted += len(memory.log_verdicts(cycle, index, woken.verdicts))  # STATE
             bar.advance(len(pairs), admitted=admitted, rate=f"{admitted / done:.1%}")
-    facts = {"pairs": done, "admitted": admitted, "concepts": memory.num_concepts}
+    facts: JsonObject = {"pairs": done, "admitted": admitted, "concepts": memory.num_concepts}
     facts |= {"servers": servers} if servers else {}
     run.metrics({"cycle": cycle, "stage": "wake", **facts})
     run.finish_stage(cycle, "wake", **facts)  # STATE
