@@ -106,9 +106,7 @@ class ServerClient:
                     f"it serves, or set {self._where}.served_as if that is the same"
                 )
             return reply
-        raise self._error(
-            f"gives replies that cannot be read, {config.max_retries + 1} times: {reason}"
-        )
+        raise self._error(f"gives replies that cannot be read{self._tries}: {reason}")
 
     async def _body(self, client: "AsyncOpenAI", request: Request, model: str) -> str | None:
         """The raw body of a reply; None where a content filter stood before it."""
@@ -122,11 +120,11 @@ class ServerClient:
                 raw = await client.chat.completions.with_raw_response.create(
                     **{**request, "model": model, "extra_body": body}
                 )
-                return raw.text
+                return str(raw.text)
         except (TimeoutError, openai.APITimeoutError):
             raise self._error(
-                f"does not answer within {config.timeout_s:g} s, {config.max_retries + 1} times; "
-                f"raise {self._where}.timeout_s, or lower max_concurrency"
+                f"does not answer within {config.timeout_s:g} s{self._tries}; raise "
+                f" {self._where}.timeout_s, or lower max_concurrency"
             ) from None
         except openai.APIConnectionError as error:
             cause = str(error.__cause__ or error) or type(error.__cause__).__name__
@@ -155,9 +153,14 @@ class ServerClient:
                 "max_concurrency or set max_requests_per_minute"
             )
         if error.status_code >= 500:
-            tries = config.max_retries + 1
-            return f"fails with {error.status_code}, {tries} times ({said})"
-        return f"refuses a request with {error.status_code} ({said})"
+            return f"fails with {error.status_code}{self._tries} ({said})"
+        mend = "; set wake.min_p to 0, which it does not know" if "min_p" in said else ""
+        return f"refuses a request with {error.status_code} ({said}){mend}"
+
+    @property
+    def _tries(self) -> str:
+        times = self._config.max_retries + 1
+        return f", {times} times" if times > 1 else ""
 
     def _clean(self, error: "APIStatusError") -> str:
         """What the server said, on one line, without the key."""

@@ -192,7 +192,7 @@ def _masses(tokens: Tokens, integers: Sequence[str]) -> dict[str, float]:
 
 
 def _probabilities(place: _Place) -> Tokens:
-    found = {one.token: one.logprob for one in [*place.top_logprobs, place]}
-    if not all(value <= 1e-3 for value in found.values()):  # NaN too
+    likely = [*place.top_logprobs, place]
+    if not all(one.logprob <= 1e-3 for one in likely):  # NaN too
         raise BadReplyError("logprobs: a log-probability is above 0 or no number")
-    return {token: math.exp(value) for token, value in found.items()}
+    return {one.token: math.exp(one.logprob) for one in likely}
