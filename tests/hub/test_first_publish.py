@@ -46,6 +46,7 @@ def test_the_repository_holds_what_was_asked_for_and_nothing_else(
         "evals/cycle-1-adapter.json",
         "evals/cycle-1-base.json",
         "lineage.json",
+        "plots/kl-kept-md.png",
         "plots/loss-kept-md.png",
         "plots/suite-retention.png",
         "plots/suite-uptake.png",
