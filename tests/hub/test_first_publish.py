@@ -1,6 +1,9 @@
 """What a repository holds after a publish, that PEFT loads it, and what a second one changes."""
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +82,39 @@ def test_peft_loads_it_from_the_repository_and_it_says_what_the_local_one_says(
 
     assert torch.equal(logits(fetched), logits(str(local)))
     assert not torch.allclose(logits(fetched), logits(None), atol=1e-3)
+
+
+BY_NAME = """
+import sys
+import torch
+from peft import PeftModel
+from transformers import AutoModelForCausalLM
+
+def logits(base, adapter):
+    model = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(base), adapter)
+    with torch.no_grad():
+        return model(torch.arange(3, 20)[None]).logits
+
+base, named, local = sys.argv[1:]
+print(torch.equal(logits(base, named), logits(base, local)))
+"""
+
+
+def test_a_stranger_loads_it_by_its_name_alone(
+    published: Called, hub: LocalHub, run_dir: Path, made_once: Path, tmp_path: Path
+) -> None:
+    with Run.read(run_dir) as run:
+        local = run.adapter(run.current).path
+    done = subprocess.run(
+        [sys.executable, "-c", BY_NAME, str(made_once / "tiny"), NAME, str(local)],
+        env=os.environ
+        | {"HF_ENDPOINT": hub.url, "HF_TOKEN": WRITER, "HF_HOME": str(tmp_path / "stranger")}
+        | {"HF_HUB_DISABLE_XET": "1", "HF_HUB_OFFLINE": "0", "TRANSFORMERS_OFFLINE": "0"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.strip() == "True"
 
 
 def test_the_card_has_every_suite_with_its_interval(published: Called, hub: LocalHub) -> None:
