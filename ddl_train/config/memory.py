@@ -23,6 +23,9 @@ class MemoryConfig(StageConfig):
     embedder: str = "hidden_states"
     """`hidden_states` of the base, `words` (hashed, long ones weigh more; neither downloads
     anything), or `sentence-transformers:NAME_OR_PATH`."""
+    max_index_gb: float = Field(8.0, gt=0)
+    """Host memory that the nearest-neighbour index may take, in GB; vectors that do not fit whole are
+    compressed in it."""
     license: str | None = None
     """Licence of the sources, as the Hub spells it (`cc-by-4.0`); `publish` needs to know it."""
     held_out_share: Share = 0.1

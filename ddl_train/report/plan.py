@@ -15,6 +15,7 @@ from rich.table import Table
 
 from ddl_train.config import Config, ModelConfig, WakeConfig
 from ddl_train.errors import ModelError, ResourceError
+from ddl_train.memory.kinds import Kind, Limits, kinds_for
 from ddl_train.memory.sources import num_held_out
 from ddl_train.records import AXES, Chunk, Prompts
 from ddl_train.report.footprint import Footprint, ModelShape, estimate
@@ -77,6 +78,8 @@ class Plan:
     """Calls of the model, in bare passes; see `passes.py`."""
     disk_bytes: float
     """Of the whole run, while it trains."""
+    index: Kind
+    """Of the nearest-neighbour index over the concepts of the sources."""
     free_disk_bytes: int
 
     @property
@@ -157,6 +160,7 @@ def make_plan(
     asked = answers * (num_items + uptake)
     footprint = estimate(shape, config, is_gpu=machine.is_gpu)
     embeddings = corpus.num_concepts * shape.hidden * 4.0
+    limits = Limits(max_bytes=config.memory.max_index_gb * 1e9)
     return Plan(
         config=config,
         shape=shape,
@@ -181,6 +185,7 @@ def make_plan(
         # every night's adapter, one optimizer checkpoint beside it, vectors twice (and the index)
         disk_bytes=footprint.adapter_on_disk * (config.num_cycles + 4) + 2 * embeddings + 1e7,
         free_disk_bytes=free_disk(config.run_dir),
+        index=kinds_for(corpus.num_concepts, shape.hidden, limits)[0],
     )
 
 
@@ -258,6 +263,9 @@ def plan_table(plan: Plan) -> Table:
         f"{1000 * plan.pass_seconds:.1f} ms for each call of the model, both measured here now)",
         "memory": f"wake {size(need.wake)}, sleep {size(need.sleep)}; "
         f"{machine.name}: {size(machine.num_bytes)} free",
+        "index": f"{plan.index.factory} of FAISS: {size(plan.index.num_bytes)} of host memory, "
+        f"up to {size(2 * plan.index.num_bytes)} while it grows "
+        f"(memory.max_index_gb {config.memory.max_index_gb:g})",
         "disk": f"{size(plan.disk_bytes)}; {size(plan.free_disk_bytes)} free",
     }
     for name, words in rows.items():

@@ -8,7 +8,10 @@ Keys are stable: `format` rises when one changes its meaning or goes. Adding a k
     current         version of the adapter in use, or "base"
     num_cycles      planned
     next            {cycle, stage} under way or to come; null when all planned cycles are done
-    memory          {sources, held_out_sources, concepts, insights, deepest, pairs_dreamt}
+    memory          {sources, held_out_sources, concepts, insights, deepest, pairs_dreamt, index}
+        index           {kind, rows, bytes, recall}: kind in the words of FAISS, bytes of host memory
+                        (and of its file), recall of the 10 nearest as measured when it was built;
+                        null when there is none
     cycles[]        one object a cycle, in order:
         cycle           from 0, as in all JSON, Parquet and file formats; people are shown it from 1
         stage           wake, sleep, evaluate, promote or done
@@ -51,6 +54,7 @@ from ddl_train.report.tally import (
     num_answered,
     total,
 )
+from ddl_train.storage.cache import read_index_header
 from ddl_train.storage.history import CycleState, PromotionRow
 from ddl_train.storage.ledger import UsageRow
 from ddl_train.storage.run import Run
@@ -107,7 +111,19 @@ def _memory(run: Run) -> JsonObject:
         "(SELECT coalesce(max(depth), 0) FROM concepts) AS deepest, "
         "(SELECT count(*) FROM verdicts) AS pairs_dreamt"
     ).fetchone()
-    return dict(row)
+    return dict(row) | {"index": _index(run)}
+
+
+def _index(run: Run) -> JsonObject | None:
+    header = read_index_header(run.index_path)
+    if header is None or not run.index_path.is_file():
+        return None
+    return {
+        "kind": header.factory,
+        "rows": header.rows,
+        "bytes": run.index_path.stat().st_size,
+        "recall": header.recall,
+    }
 
 
 def _cycle(run: Run, state: CycleState, counts: Counts) -> JsonObject:

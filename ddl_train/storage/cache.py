@@ -99,6 +99,12 @@ def remove_index(path: Path) -> None:
 
 def stored_ids(connection: sqlite3.Connection, embedder: str) -> IdArray:
     """Concepts that have a vector of an embedder: the rows of a complete index."""
+    count, first, last = connection.execute(
+        "SELECT count(*), min(concept_id), max(concept_id) FROM embeddings WHERE embedder = ?",
+        (embedder,),
+    ).fetchone()
+    if count and last - first + 1 == count:  # nothing is missing between: no need to read each
+        return np.arange(first, last + 1, dtype=np.int64)
     rows = connection.execute(
         "SELECT concept_id FROM embeddings WHERE embedder = ? ORDER BY concept_id", (embedder,)
     )

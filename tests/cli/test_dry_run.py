@@ -32,7 +32,7 @@ def test_the_plan_counts_and_writes_nothing(ddl: CommandLine, project: Path) -> 
     lines = dict(line.split(None, 1) for line in called.out.splitlines() if line[:1].strip())
     assert list(lines) == [
         *("run", "base", "adapter", "sources", "wake", "sleep", "evaluate", "time", "memory"),
-        "disk",
+        *("index", "disk"),
     ]
     assert "LlamaForCausalLM" in lines["base"]
     assert lines["sources"].startswith("10 documents (1 held out), about 18 concepts, 153 pairs")
