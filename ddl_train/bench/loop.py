@@ -11,12 +11,12 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 from transformers import StoppingCriteriaList
 
+from ddl_train.bench.figures import Figure, race
 from ddl_train.config import Config
 from ddl_train.cycle import run_cycles
 from ddl_train.memory.store import Memory
@@ -31,18 +31,6 @@ MAX_OVERHEAD = 0.10
 MIN_DREAM_RATIO = 10.0
 MIN_CRITIC_RATIO = 3.0
 ENGINE_CALLS = ("generate", "loglikelihood", "integer_distribution", "hidden_states", "text_loss")
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Figure:
-    """One line of the table."""
-
-    name: str
-    value: float
-    detail: str
-    goal: str = ""
-    """Empty where none is set."""
-    is_met: bool = True
 
 
 def bench_loop(
@@ -67,7 +55,7 @@ def bench_loop(
             pairs = _draw(session.memory, config, num_pairs)
             plain = PlainGenerate(session)
             with progress.stage("race", 2 * num_rounds) as bar:
-                together, batched, one_by_one = _race(
+                together, batched, one_by_one = race(
                     (
                         lambda: _dream_ours(session, pairs, num_pairs),
                         lambda: _dream_ours(session, pairs, config.wake.batch_size),
@@ -77,7 +65,7 @@ def bench_loop(
                     bar.advance,
                 )
                 ideas = [_as_idea(pair) for pair in pairs[: max(1, num_pairs // 4)]]
-                by_logits, generated = _race(
+                by_logits, generated = race(
                     (
                         lambda: session.critic.score(ideas),
                         lambda: [_judge_plainly(plain, idea) for idea in ideas],
@@ -251,22 +239,6 @@ def _as_idea(pair: ConceptPair) -> Proposal:
         num_prompt_tokens=0,
         num_completion_tokens=0,
     )
-
-
-def _race(
-    arms: Sequence[Callable[[], object]], num_rounds: int, advance: Callable[[int], None]
-) -> list[list[float]]:
-    """Seconds of each round of each arm, turn by turn; a round of each before the clock runs."""
-    seconds: list[list[float]] = [[] for _ in arms]
-    for round_number in range(num_rounds + 1):
-        for arm, spent in zip(arms, seconds, strict=True):
-            start = time.perf_counter()
-            arm()
-            if round_number:
-                spent.append(time.perf_counter() - start)
-        if round_number:
-            advance(1)
-    return seconds
 
 
 def _ratio(

@@ -1,8 +1,9 @@
 """`ddl-train bench ...`: measurements with goals. Each exits 1 when a goal is missed."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -10,6 +11,9 @@ from ddl_train.cli import bench_gate, bench_world
 from ddl_train.cli.arguments import JsonOption, QuietOption, output, print_json, side_output
 from ddl_train.cli.environment import go_offline_if_local
 from ddl_train.config import load_config
+
+if TYPE_CHECKING:
+    from ddl_train.bench.figures import Figure
 
 app = typer.Typer(
     help="Measure: the loop, the seedling, the recipes. Exits 1 when a goal is missed.",
@@ -31,8 +35,6 @@ def loop(
     """One cycle, and the loop against the plainest thing that does the same work."""
     chosen = load_config(config, overrides)
     go_offline_if_local(chosen)
-    from rich.table import Table
-
     from ddl_train.bench.loop import bench_loop
     from ddl_train.report.progress import make_progress
 
@@ -41,15 +43,57 @@ def loop(
     if json:
         print_json([asdict(figure) for figure in figures])
     else:
-        table = Table(box=None, pad_edge=False, header_style="bold")
-        for name in ("figure", "value", "goal", "", "detail"):
-            table.add_column(name, justify="right" if name == "value" else "left")
-        for figure in figures:
-            verdict = "" if not figure.goal else "met" if figure.is_met else "missed"
-            table.add_row(figure.name, f"{figure.value:.3g}", figure.goal, verdict, figure.detail)
-        output().print(table)
+        _print(figures)
     if not all(figure.is_met for figure in figures):
         raise typer.Exit(1)
+
+
+@app.command()
+def speed(
+    config: Annotated[Path, typer.Option(help="Whose sources, base and settings are used.")] = Path(
+        "configs/quickstart.yaml"
+    ),
+    overrides: Annotated[list[str] | None, typer.Argument(metavar="SECTION.KEY=VALUE")] = None,
+    rows: Annotated[list[str] | None, typer.Option("--row", help="Only this one; repeat.")] = None,
+    rounds: Annotated[int, typer.Option(min=1, help="Of each race; the median counts.")] = 5,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Small sizes; goals of size fall.")
+    ] = False,
+    json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Wake at speed: each part against its bound, and against what one would run otherwise."""
+    chosen = load_config(config, overrides)
+    go_offline_if_local(chosen)
+    from ddl_train.bench.figures import hardware
+    from ddl_train.bench.speed import Options, bench_speed
+    from ddl_train.report.progress import make_progress
+
+    figures = bench_speed(
+        Options(config=chosen, num_rounds=rounds, is_quick=quick),
+        rows or [],
+        progress=make_progress(side_output(), is_quiet=quiet),
+    )
+    if json:
+        found = [asdict(figure) for figure in figures]
+        print_json({"hardware": hardware(), "figures": found})
+    else:
+        _print(figures)
+        output().print(", ".join(f"{name} {value}" for name, value in hardware().items()))
+    if not all(figure.is_met for figure in figures):
+        raise typer.Exit(1)
+
+
+def _print(figures: "Sequence[Figure]") -> None:
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("figure", "value", "goal", "", "detail"):
+        table.add_column(name, justify="right" if name == "value" else "left")
+    for figure in figures:
+        verdict = "" if not figure.goal else "met" if figure.is_met else "missed"
+        table.add_row(figure.name, f"{figure.value:.3g}", figure.goal, verdict, figure.detail)
+    output().print(table)
 
 
 @app.command()

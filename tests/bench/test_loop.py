@@ -2,7 +2,8 @@
 
 import pytest
 
-from ddl_train.bench.loop import MAX_OVERHEAD, Figure, bench_loop
+from ddl_train.bench.figures import Figure
+from ddl_train.bench.loop import MAX_OVERHEAD, bench_loop
 from ddl_train.config import parse_config
 from ddl_train.records import SilentProgress
 from tests.tiny import make_tiny
