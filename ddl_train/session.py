@@ -14,6 +14,7 @@ from ddl_train.config import Config, WakeConfig
 from ddl_train.engines.embedders import load_embedder
 from ddl_train.engines.server_engine import ServerEngine
 from ddl_train.engines.transformers_engine import TransformersEngine, load_engine
+from ddl_train.errors import ServerError
 from ddl_train.memory.store import Memory
 from ddl_train.records import BASE, Critic, Embedder, Generator, JsonObject
 from ddl_train.roles.critic import LogitCritic
@@ -74,7 +75,8 @@ class Session:
         """Ask each server what it can do; by role, which model it is and how it gives scores.
 
         Raises:
-            ServerError: one does not answer as it should.
+            ServerError: one does not answer as it should, or a critic gives its scores in another
+                way than in an earlier cycle.
         """
         facts: JsonObject = {}
         for role, server in self.servers.items():
@@ -82,7 +84,20 @@ class Session:
             facts[role] = {"model": server.config.model, "url": server.config.url}
             if role == "critic":
                 facts[role]["scores"] = server.reads_scores_by
+                self._check_scores(facts[role])
         return facts
+
+    def _check_scores(self, now: JsonObject) -> None:
+        wanted = self.config.wake.critic
+        for cycle in self.run.cycles():
+            before = cycle.facts.get("wake", {}).get("servers", {}).get("critic")
+            alike = before is not None and {**before, "scores": now["scores"]} == now
+            if alike and before != now and wanted is not None and wanted.scores == "auto":
+                raise ServerError(
+                    f"wake.critic: the server at {now['url']} gives scores by {now['scores']} now "
+                    f"and by {before['scores']} in cycle {cycle.cycle + 1}; set wake.critic.scores "
+                    f"to {now['scores']} to go on with scores of another kind"
+                )
 
     def seed(self, *parts: str | int) -> int:
         """A seed for one purpose of this run, stable across resumes."""
