@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ddl_train.bench.figures import Figure
-from ddl_train.bench.speed_memory import index_speed, sampler_cost
+from ddl_train.bench.speed_memory import index_speed, sampler_cost, seconds_per_dream
 from ddl_train.config import Config
 from ddl_train.errors import ConfigError
 from ddl_train.records import Progress
@@ -36,7 +36,12 @@ def sampler_row(options: Options, progress: Progress) -> list[Figure]:
     """M11."""
     sizes = (1_000, 20_000) if options.is_quick else (1_000, 100_000, 10_000_000)
     return sampler_cost(
-        options.config, sizes, 16, num_rounds=4 * options.num_rounds, progress=progress
+        options.config,
+        sizes,
+        16,
+        dream=seconds_per_dream(options.config),
+        num_rounds=4 * options.num_rounds,
+        progress=progress,
     )
 
 

@@ -93,18 +93,24 @@ def index_speed(
 
 
 def sampler_cost(
-    config: Config, sizes: Sequence[int], width: int, *, num_rounds: int, progress: Progress
+    config: Config,
+    sizes: Sequence[int],
+    width: int,
+    *,
+    dream: float,
+    num_rounds: int,
+    progress: Progress,
 ) -> list[Figure]:
     """M11.
 
     Args:
-        config: whose model dreams and whose mixture of samplers is drawn from.
+        config: whose mixture of samplers is drawn from, beside the uniform one.
         sizes: concepts of the memories, ascending.
         width: of their vectors.
+        dream: seconds that one takes.
         num_rounds: batches of each.
         progress: told of the rounds.
     """
-    dream = seconds_per_dream(config)
     embedder = ClusteredEmbedder(width)
     mixtures = {"uniform": SamplerConfig(), "the config's samplers": config.wake.sampler}
     figures = []

@@ -68,6 +68,7 @@ class Mixture:
         self._line_counters = [block.counter for block in line.blocks]
         self._band_share = 1.0
         self._insights = space.insights
+        self._near: dict[int, IdArray] = {}
         self.shares = self._usable_shares()
         """Sampler -> share; what cannot work on this memory has left its share to uniform."""
 
@@ -184,8 +185,9 @@ class Mixture:
 
     def _neighbour_lists(self, ids: IdArray, name: str) -> dict[int, list[int]]:
         """For each concept the partners from which a neighbour sampler takes one."""
-        assert self._vectors is not None
-        near, _ = self._vectors.neighbours(ids, self._config.num_neighbours + 1)
+        if len(ids) == 0:
+            return {}
+        near = self._neighbours(ids)
         is_held = (self._space.place(near.ravel()) >= 0).reshape(near.shape)
         sources: dict[int, str | int] = {}
         if name == "near_other_source":
@@ -199,6 +201,15 @@ class Mixture:
                 kept = [other for other in kept if other not in self._space.parents[concept_id]]
             lists[concept_id] = kept
         return lists
+
+    def _neighbours(self, ids: IdArray) -> IdArray:
+        """Nearest concepts to each of `ids`, [n, k]; each is looked up once in a batch."""
+        assert self._vectors is not None
+        new = [concept_id for concept_id in ids.tolist() if concept_id not in self._near]
+        if new:
+            near, _ = self._vectors.neighbours(np.array(new), self._config.num_neighbours + 1)
+            self._near |= dict(zip(new, near, strict=True))
+        return np.stack([self._near[concept_id] for concept_id in ids.tolist()])
 
     def _probabilities(self, pairs: Sequence[Ids]) -> NumberArray:
         total = np.zeros(len(pairs))

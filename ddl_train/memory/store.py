@@ -44,8 +44,7 @@ class Memory:
     def __init__(self, run: Run, embedder: Embedder | None = None) -> None:
         """Open memory; with an embedder it also embeds what has no vector yet.
 
-        Without an embedder, memory can be read, drawn from uniformly and made to forget, but it
-        knows no neighbours and takes nothing in.
+        Without one it can be read, drawn from uniformly and made to forget, but takes nothing in.
         """
         self._run = run
         self._db = run.database

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from ddl_train.config import WakeConfig
+from ddl_train.memory.space import Weights
 from ddl_train.memory.store import Memory
 from ddl_train.records import BASE, Chunk, ConceptPair, FloatArray, Usage
 from ddl_train.storage.run import Run
@@ -225,3 +226,40 @@ def test_a_pair_is_revisited_once_by_each_adapter(tmp_path: Path) -> None:
             assert first == []
             assert memory.num_dreamt(cycle) == 6
             assert memory.next_batch(cycle, 1, 6, revisit(1.0), adapter, 3) == []
+
+
+def test_what_drawing_reads_does_not_grow_with_memory(tmp_path: Path) -> None:
+    config = wake(uniform=0.2, distance_band=0.2, near_other_source=0.3, strength=0.1, insight=0.2)
+    num_steps = []
+    for number in (400, 1600):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        with a_run(folder) as run:
+            memory = a_memory(run, number)
+            dream(memory, 0, 0, idea)
+            memory.next_batch(0, 1, 8, config, BASE, 3)
+            steps = [0]
+
+            def count(steps: list[int] = steps) -> int:
+                steps[0] += 1
+                return 0
+
+            run.database.set_progress_handler(count, 1)
+            memory.next_batch(0, 2, 8, config, BASE, 3)
+            run.database.set_progress_handler(None, 0)
+            num_steps.append(steps[0])
+    assert num_steps[1] < 1.5 * num_steps[0]
+
+
+def test_places_fall_on_concepts_as_often_as_they_weigh() -> None:
+    values = np.array([3.0, 0.25, 0.5])
+    rows = np.array([0, 4, 9])
+    weights = Weights(10, rows, values)
+    dense = np.ones(10)
+    dense[rows] = values
+    assert weights.total == dense.sum()
+    assert weights.total_of_squares == (dense**2).sum()
+    assert np.array_equal(weights.of(np.arange(10)), dense)
+    places = np.linspace(0, weights.total, 4000, endpoint=False)
+    expected = np.searchsorted(np.cumsum(dense), places, "right")
+    assert [weights.row_at(place) for place in places] == expected.tolist()
