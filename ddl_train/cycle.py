@@ -101,7 +101,7 @@ def wake_stage(
     ingest(session, session.config.memory.sources, cycle=cycle)
     adapter = session.dreaming_adapter
     servers = session.meet_servers()
-    common = common_content(one.text for one in memory.concepts() if one.depth == 0)
+    common = common_content(memory.sample_texts())
     total = num_pairs or config.num_pairs
     with progress.stage(f"wake {cycle + 1}", total) as bar:
         done = memory.num_dreamt(cycle)

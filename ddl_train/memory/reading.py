@@ -79,6 +79,14 @@ def all_concepts(connection: sqlite3.Connection) -> list[Concept]:
     return [_concept(row, now) for row in rows]
 
 
+def sample_texts(connection: sqlite3.Connection, most: int) -> Iterator[str]:
+    """Texts of documents in order of id; of more than `most` every so many-th."""
+    documents = "FROM concepts WHERE depth = 0"
+    count = connection.execute(f"SELECT count(*) {documents}").fetchone()[0]
+    select = f"SELECT text {documents} AND concept_id % ? = 0 ORDER BY concept_id"
+    return (row[0] for row in connection.execute(select, (max(1, -(-count // most)),)))
+
+
 def read_insights(
     connection: sqlite3.Connection, *, cycle: int | None, ids: Sequence[int] | None
 ) -> list[Insight]:

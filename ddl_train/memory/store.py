@@ -8,7 +8,7 @@ This class is the door; the rooms are `sources`, `vectors`, `batches`, `verdicts
 `forget`. Everything durable happens in a transaction of the run's database; the index is a cache.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 
@@ -151,11 +151,14 @@ class Memory:
         found = reading.read_concepts(self._db, ids)
         return [found[concept_id] for concept_id in ids]
 
+    def sample_texts(self, most: int = 50_000) -> Iterator[str]:
+        """Texts of documents' concepts; of more than `most` about so many, evenly spread."""
+        return reading.sample_texts(self._db, most)
+
     def insight(self, insight_id: int) -> Insight:
-        found = reading.read_insights(self._db, cycle=None, ids=[insight_id])
-        if not found:
-            raise KeyError(insight_id)
-        return found[0]
+        if found := self.insights(ids=[insight_id]):
+            return found[0]
+        raise KeyError(insight_id)
 
     def insights(
         self, *, cycle: int | None = None, ids: Sequence[int] | None = None

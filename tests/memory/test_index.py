@@ -2,6 +2,9 @@
 
 import logging
 import shutil
+import signal
+import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,6 +17,7 @@ from ddl_train.memory.store import Memory
 from ddl_train.memory.vectors import Vectors
 from ddl_train.records import FloatArray, Usage
 from ddl_train.storage.cache import read_index_header
+from ddl_train.storage.fsck import fsck
 from ddl_train.storage.run import Run
 from tests.fakes import HashEmbedder
 from tests.storage.made import a_memory, a_run, chunks, dream, idea
@@ -174,6 +178,34 @@ def test_a_killed_run_searches_as_it_would_have(run_dir: Path) -> None:
         after = open_vectors(run, IN_LISTS).nearest(queries, 10)
     assert np.array_equal(before[0], after[0])
     assert np.array_equal(before[1], after[1])
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from ddl_train.memory import vectors
+from ddl_train.storage import cache
+from ddl_train.storage.run import Run
+from tests.memory.test_index import IN_LISTS, open_vectors
+owner, name = (vectors, "save_index") if sys.argv[2] == "built" else (cache, "write_text")
+with Run.open(Path(sys.argv[1])) as run:
+    setattr(owner, name, lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL))
+    open_vectors(run, IN_LISTS)
+"""
+
+
+@pytest.mark.parametrize("moment", ["built", "half written"])
+def test_killed_before_the_index_is_on_the_disk_it_is_built_again(
+    run_dir: Path, full: Path, moment: str
+) -> None:
+    done = subprocess.run([sys.executable, "-c", KILLED, str(run_dir), moment], check=False)
+    assert done.returncode == -signal.SIGKILL
+    queries, _ = Clustered().embed(texts(5000, 5050))
+    with Run.open(run_dir) as run:
+        found = open_vectors(run, IN_LISTS).nearest(queries, 10)
+    assert fsck(run_dir, repair=False) == []
+    with Run.open(Path(shutil.copytree(full, run_dir.with_name("twin")))) as twin:
+        assert np.array_equal(found[0], open_vectors(twin, IN_LISTS).nearest(queries, 10)[0])
 
 
 def test_the_index_of_another_embedder_is_built_anew_with_a_word(

@@ -345,6 +345,15 @@ def test_embedding_what_was_admitted_is_entered_with_it(tmp_path: Path) -> None:
         assert [row.num_calls for row in rows] == [len(admitted)]
 
 
+def test_texts_are_all_of_them_or_evenly_spread(tmp_path: Path) -> None:
+    with a_run(tmp_path) as run:
+        memory = a_memory(run, 9)
+        dream(memory, 0, 0, idea)
+        told = [one.text for one in memory.concepts() if one.depth == 0]
+        assert list(memory.sample_texts()) == told
+        assert list(memory.sample_texts(4)) == told[2::3]
+
+
 def test_a_memory_without_an_embedder_can_be_read(tmp_path: Path) -> None:
     with a_run(tmp_path) as run:
         insights = dream(a_memory(run), 0, 0, idea)
