@@ -14,6 +14,7 @@ from typing import Any
 import faiss
 import numpy as np
 
+from ddl_train.memory.exact import search_exact
 from ddl_train.memory.growing import GrowingIds
 from ddl_train.memory.kinds import TARGET_RECALL, TRAINED_PER_LIST
 from ddl_train.records import FloatArray
@@ -32,6 +33,8 @@ __all__ = ["IdArray", "VectorIndex", "load_index", "save_index"]
 _NUM_ITERATIONS = 10
 """Of k-means, for the centres of the lists."""
 _BLOCK_BYTES = 1 << 20
+_BLOCKS_FROM = 20_000
+"""Rows from which on exact search goes by blocks of a matrix product."""
 
 _faiss: Any = faiss
 _logger = logging.getLogger(__name__)
@@ -113,10 +116,19 @@ class VectorIndex:
             shape = (len(vectors), k)
             return np.empty(shape, dtype=np.int64), np.empty(shape, dtype=np.float32)
         vectors = np.ascontiguousarray(vectors, dtype=np.float32)
+        if self.is_exact and len(self) >= _BLOCKS_FROM:
+            cosines, rows = search_exact(self._matrix(), vectors, k)
+            return self.ids[rows], cosines
         cosines, rows = self._index.search(vectors, k)
         if self.effort and rows.min() < 0:
             self._search_wider(vectors, cosines, rows)
         return self.ids[rows], cosines
+
+    def _matrix(self) -> FloatArray:
+        """Every vector, [rows, width], where FAISS holds them; valid until the next `add`."""
+        flat = faiss.rev_swig_ptr(self._index.get_xb(), len(self) * self.width)
+        matrix: FloatArray = flat.reshape(len(self), self.width)
+        return matrix
 
     def _search_wider(self, vectors: FloatArray, cosines: FloatArray, rows: IdArray) -> None:
         """Fill in queries whose lists hold fewer than k rows: read more lists for these alone."""
