@@ -99,6 +99,13 @@ class Fault:
     """Requests that are answered well before."""
 
 
+class _QuietServer(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Whoever asked has hung up."""
+
+
 class ModelServer:
     """Starts with the context and ends with it."""
 
@@ -116,8 +123,7 @@ class ModelServer:
         self.faults: list[Fault] = []
         self._now = 0
         self._lock = threading.Lock()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self._server.daemon_threads = True
+        self._server = _QuietServer(("127.0.0.1", 0), _handler(self))
 
     @property
     def url(self) -> str:

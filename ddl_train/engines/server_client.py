@@ -9,6 +9,7 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
@@ -56,8 +57,14 @@ class ServerClient:
             ServerError: one of them cannot be had. The others are called off.
         """
         # a thread of its own: the caller may be a notebook, in which a loop runs already
-        with ThreadPoolExecutor(1, thread_name_prefix="server") as thread:
-            return thread.submit(asyncio.run, self._ask_all(requests, model)).result()
+        with closing(asyncio.new_event_loop()) as loop, ThreadPoolExecutor(1, "server") as thread:
+            asking = loop.create_task(self._ask_all(requests, model))
+            done = thread.submit(loop.run_until_complete, asking)
+            try:
+                return done.result()
+            except KeyboardInterrupt:
+                loop.call_soon_threadsafe(asking.cancel)
+                raise
 
     async def _ask_all(self, requests: Sequence[Request], model: str) -> list[Reply | None]:
         from openai import AsyncOpenAI, Timeout

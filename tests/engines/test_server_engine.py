@@ -1,5 +1,9 @@
 """A model on a server: asked at once, patiently, and never believed without a look."""
 
+import asyncio
+import os
+import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -51,6 +55,24 @@ def test_answers_come_in_order_and_several_at_once(server: ModelServer) -> None:
     assert all(one.is_finished for one in answers)
     assert 1 < server.most_at_once <= 4
     assert (usage.num_prompt_tokens, usage.num_completion_tokens) == (40, 20)
+
+
+def test_a_notebook_whose_own_loop_runs_can_ask(server: ModelServer) -> None:
+    async def cell() -> list[int | None]:
+        return rate(critic(server), "rate 7")
+
+    assert asyncio.run(cell()) == [7]
+
+
+def test_an_interrupt_calls_off_what_is_under_way(server: ModelServer) -> None:
+    engine = critic(server, timeout_s=60)
+    engine.meet()
+    server.fail(then="hang")
+    threading.Timer(0.5, os.kill, [os.getpid(), signal.SIGINT]).start()
+    start = time.perf_counter()
+    with pytest.raises(KeyboardInterrupt):
+        rate(engine, *["rate 7"] * 20)
+    assert time.perf_counter() - start < 20
 
 
 def test_scores_come_from_logprobs_where_the_server_gives_them(server: ModelServer) -> None:
