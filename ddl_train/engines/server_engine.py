@@ -24,6 +24,7 @@ from ddl_train.engines.server_replies import (
     MAX_UNSEEN,
     Reply,
     Tokens,
+    frequencies,
     integer_table,
     parse_integer,
     split_beginning,
@@ -193,7 +194,7 @@ class ServerEngine:
         for start in range(0, len(replies), times):
             said = [reply.text for reply in replies[start : start + times] if reply is not None]
             numbers = [parse_integer(text, low=low, high=high) for text in said]
-            rows.append(_frequencies(numbers, low, high))
+            rows.append(frequencies(numbers, low, high))
         asked = [prompt for prompt in prompts for _ in range(times)]
         return rows, list(zip(asked, replies, strict=True))
 
@@ -237,12 +238,14 @@ class ServerEngine:
     def _score_request(self, prompt: str, *, logprobs: bool = False, **options: Any) -> Request:
         asks = {"logprobs": True, "top_logprobs": _TOP_LOGPROBS} if logprobs else {}
         own = self.config.score_body if isinstance(self.config, CriticServerConfig) else {}
-        request: dict[str, Any] = {
+        return {
             "messages": [{"role": "user", "content": self._harmless(prompt)}],
             "max_tokens": _NUM_SCORE_TOKENS,
             "temperature": 0.0,
+            **asks,
+            **options,
+            "extra_body": own if prompt != CHECK else {},
         }
-        return {**request, **asks, **options, "extra_body": own if prompt != CHECK else {}}
 
     def _continued(self, prompt: str, begun: str) -> Request:
         """The same question for scores, the answer to it begun."""
@@ -288,17 +291,6 @@ class ServerEngine:
 
     def _error(self, what: str) -> ServerError:
         return ServerError(f"{self._where}: the server at {self.config.url} {what}; {SAVED}")
-
-
-def _frequencies(numbers: Sequence[int | None], low: int, high: int) -> FloatArray:
-    """How often each integer was said; NaN where most answers were none."""
-    row = np.zeros(high - low + 1, dtype=np.float32)
-    said = [number for number in numbers if number is not None]
-    if not said or 2 * len(said) < len(numbers):
-        return np.full_like(row, np.nan)
-    for number in said:
-        row[number - low] += 1.0 / len(said)
-    return row
 
 
 def _seed(*parts: int) -> int:

@@ -174,6 +174,17 @@ def parse_integer(text: str, *, low: int, high: int) -> int | None:
     return number if low <= number <= high else None
 
 
+def frequencies(numbers: Sequence[int | None], low: int, high: int) -> FloatArray:
+    """How often each integer was said; NaN where most answers were none."""
+    row = np.zeros(high - low + 1, dtype=np.float32)
+    said = [number for number in numbers if number is not None]
+    if not said or 2 * len(said) < len(numbers):
+        return np.full_like(row, np.nan)
+    for number in said:
+        row[number - low] += 1.0 / len(said)
+    return row
+
+
 def _split(masses: dict[str, float], start: str, longer: Sequence[str], after: Tokens) -> None:
     whole = masses[start]
     for one in longer:
