@@ -13,6 +13,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -122,6 +123,8 @@ def sampler_cost(
             with progress.stage(f"M11 {name}", num_rounds) as bar:
                 race([partial(one.batch, drawn) for one in turns], num_rounds, bar.advance)
             figures += _flat(name, sizes, [one.seconds[1:] for one in turns], dream)
+            drawing, *_ = _flat(name, sizes, [one.drawing[1:] for one in turns], dream)
+            figures.append(replace(drawing, name=f"M11 of that the draw, {name}", goal=""))
     return figures
 
 
@@ -169,6 +172,8 @@ class _Turns:
         self._embedder = embedder
         self.seconds: list[float] = []
         """Of memory for a pair, in each batch."""
+        self.drawing: list[float] = []
+        """Of that, for the draw alone."""
 
     def batch(self, config: WakeConfig) -> None:
         """Draw, look for near-duplicates and keep the verdicts, on the clock but for embedding."""
@@ -176,6 +181,7 @@ class _Turns:
         start = time.perf_counter()
         pairs = memory.next_batch(0, index, BATCH_SIZE, config, BASE, 0)
         spent = time.perf_counter() - start
+        self.drawing.append(spent / max(len(pairs), 1))
         verdicts = [_verdict(pair, is_idea=n % ONE_IDEA_IN == 0) for n, pair in enumerate(pairs)]
         vectors, _ = self._embedder.embed([one.proposal.conclusion for one in verdicts])
         start = time.perf_counter()
