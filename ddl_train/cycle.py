@@ -3,10 +3,11 @@
     wake  ->  sleep  ->  evaluate  ->  promote
     memory gains insights; the current adapter changes only when promote says so
 
-Stages return records. Run state changes only on the lines marked STATE, here and, where a smaller
-delta of a refused night is tried, in `scaling.py`. A run that was stopped or killed goes on from
-the stage it was in, and wake from the batch that memory still owes: calling a stage again repeats
-at most that batch, or the trainer's steps since its last checkpoint.
+Stages return records. Run state changes only on the lines marked STATE, here, where sources are
+read (`ingest.py`), and where a smaller delta of a refused night is tried (`scaling.py`). A run that
+was stopped or killed goes on from the stage it was in, and wake from the batch that memory still
+owes: calling a stage again repeats at most that batch, or the trainer's steps since its last
+checkpoint.
 """
 
 from collections.abc import Sequence
@@ -14,6 +15,7 @@ from collections.abc import Sequence
 from ddl_train.config import SleepConfig
 from ddl_train.errors import Interrupted
 from ddl_train.gate.consequences import next_night
+from ddl_train.ingest import ingest
 from ddl_train.measure import (
     decided_reports,
     evaluate_adapter,
@@ -21,8 +23,7 @@ from ddl_train.measure import (
     suites_of_night,
     tonight_and_earlier,
 )
-from ddl_train.memory.ingest import read_sources
-from ddl_train.probes.suites import Suites, check_leaks
+from ddl_train.probes.suites import Suites
 from ddl_train.promote import check_night, failed_only_by_forgetting, promote
 from ddl_train.records import BASE, Insight, JsonObject, Progress, Promotion, SilentProgress
 from ddl_train.roles.admission import room_now
@@ -70,22 +71,6 @@ def run_cycles(session: Session, *, progress: Progress | None = None) -> None:
             promote_stage(session, cycle, progress=progress)
 
 
-def ingest(
-    session: Session, sources: Sequence[str], *, cycle: int, is_explicit: bool = False
-) -> int:
-    """Read sources, new or changed, into memory, and return how many concepts came of it.
-
-    Forgotten sources are passed over, unless a person named them now (`is_explicit`).
-    """
-    memory, config = session.memory, session.config
-    stamps = {} if is_explicit else memory.stamps()
-    reading = read_sources(sources, config.memory, known=memory.known_sources(), stamps=stamps)
-    added = memory.add_chunks(reading.chunks, cycle=cycle, is_explicit=is_explicit)  # STATE
-    memory.keep_stamps(reading.stamps)  # STATE
-    check_leaks(config.evaluate, [one.text for one in memory.concepts()])
-    return added
-
-
 def wake_stage(
     session: Session, cycle: int, *, progress: Progress, num_pairs: int | None = None
 ) -> None:
@@ -98,7 +83,7 @@ def wake_stage(
         num_pairs: instead of `wake.num_pairs`.
     """
     run, memory, config = session.run, session.memory, session.config.wake
-    ingest(session, session.config.memory.sources, cycle=cycle)
+    ingest(session, session.config.memory.sources, cycle=cycle, progress=progress)
     adapter = session.dreaming_adapter
     servers = session.meet_servers()
     common = common_content(memory.sample_texts())

@@ -15,8 +15,8 @@ from typing import Literal
 import numpy as np
 
 from ddl_train.config import CriticServerConfig, WakeConfig, load_config
-from ddl_train.cycle import ingest
 from ddl_train.engines.server_engine import ServerEngine
+from ddl_train.ingest import ingest
 from ddl_train.records import AXES, BASE, Proposal, Scores
 from ddl_train.roles.admission import admit
 from ddl_train.roles.critic import LogitCritic

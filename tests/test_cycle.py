@@ -8,7 +8,8 @@ import pytest
 
 import ddl_train
 from ddl_train.config import Config, parse_config
-from ddl_train.cycle import evaluate_stage, ingest, promote_stage, sleep_stage, wake_stage
+from ddl_train.cycle import evaluate_stage, promote_stage, sleep_stage, wake_stage
+from ddl_train.ingest import ingest
 from ddl_train.measure import cycle_suites, evaluate_adapter
 from ddl_train.records import BASE, Promotion, SilentProgress, Usage
 from ddl_train.session import Session, open_run

@@ -10,7 +10,7 @@ LAYERS = [
     {"bench", "report"},
     {"cycle", "distill"},
     {"scaling"},
-    {"measure"},
+    {"measure", "ingest"},
     {"session", "wake", "sleep", "evaluate", "examine", "promote", "publish", "prepare", "deliver"},
     {"gate"},
     {"memory", "roles", "training", "probes", "hub"},

@@ -52,41 +52,46 @@ def bench_loop(
         pack_dir = load_pack(config.wake.prompts).dir
         with Run.create(config, pack_dir=pack_dir) as run, open_session(run) as session:
             overhead = _overhead(session, progress)
-            pairs = _draw(session.memory, config, num_pairs)
-            plain = PlainGenerate(session)
-            with progress.stage("race", 2 * num_rounds) as bar:
-                together, batched, one_by_one = race(
-                    (
-                        lambda: _dream_ours(session, pairs, num_pairs),
-                        lambda: _dream_ours(session, pairs, config.wake.batch_size),
-                        lambda: _dream_plainly(plain, pairs),
-                    ),
-                    num_rounds,
-                    bar.advance,
-                )
-                ideas = [_as_idea(pair) for pair in pairs[: max(1, num_pairs // 4)]]
-                by_logits, generated = race(
-                    (
-                        lambda: session.critic.score(ideas),
-                        lambda: [_judge_plainly(plain, idea) for idea in ideas],
-                    ),
-                    num_rounds,
-                    bar.advance,
-                )
-    return [
-        overhead,
+            return [overhead, *_races(session, num_pairs, num_rounds, progress)]
+
+
+def _races(
+    session: Session, num_pairs: int, num_rounds: int, progress: Progress
+) -> tuple[Figure, Figure, Figure]:
+    """Dreams in one batch and in several against one at a time, and the critic both ways."""
+    batch_size = session.config.wake.batch_size
+    pairs = _draw(session.memory, session.config, num_pairs)
+    ideas = [_as_idea(pair) for pair in pairs[: max(1, num_pairs // 4)]]
+    plain = PlainGenerate(session)
+    with progress.stage("race", 2 * num_rounds) as bar:
+        together, batched, one_by_one = race(
+            (
+                lambda: _dream_ours(session, pairs, num_pairs),
+                lambda: _dream_ours(session, pairs, batch_size),
+                lambda: _dream_plainly(plain, pairs),
+            ),
+            num_rounds,
+            bar.advance,
+        )
+        by_logits, generated = race(
+            (
+                lambda: session.critic.score(ideas),
+                lambda: [_judge_plainly(plain, idea) for idea in ideas],
+            ),
+            num_rounds,
+            bar.advance,
+        )
+    goal = MIN_DREAM_RATIO
+    return (
         _ratio(
             f"dreams, a batch of {num_pairs} over one at a time",
             together,
             one_by_one,
             num_pairs,
-            MIN_DREAM_RATIO,
+            goal,
         ),
         _ratio(
-            f"dreams, batches of {config.wake.batch_size} over one at a time",
-            batched,
-            one_by_one,
-            num_pairs,
+            f"dreams, batches of {batch_size} over one at a time", batched, one_by_one, num_pairs
         ),
         _ratio(
             "critic, logits over generated scores",
@@ -95,7 +100,7 @@ def bench_loop(
             len(ideas),
             MIN_CRITIC_RATIO,
         ),
-    ]
+    )
 
 
 def _overhead(session: Session, progress: Progress) -> Figure:

@@ -21,7 +21,7 @@ import numpy as np
 from ddl_train.bench.figures import Figure, middle, race
 from ddl_train.bench.million import ClusteredEmbedder, fill
 from ddl_train.config import Config, SamplerConfig, WakeConfig
-from ddl_train.cycle import ingest
+from ddl_train.ingest import ingest
 from ddl_train.memory.index import VectorIndex
 from ddl_train.memory.kinds import TRAINED_PER_LIST, num_lists
 from ddl_train.memory.store import Memory

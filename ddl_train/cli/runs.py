@@ -64,6 +64,7 @@ def init(
     from ddl_train.cli.preflight import preflight, say_left_out
     from ddl_train.cli.working import work_on
     from ddl_train.errors import RunError
+    from ddl_train.report.progress import make_progress
     from ddl_train.report.words import count
     from ddl_train.storage.create import is_run
 
@@ -75,10 +76,11 @@ def init(
     checked = preflight(chosen)
     say_left_out(chosen, checked.reading)
     with work_on(chosen, pack_dir=checked.pack.dir) as session:
-        from ddl_train.cycle import ingest as read_in
+        from ddl_train.ingest import ingest as read_in
 
         session.run.note_left_out(checked.reading.left_out_sha256())
-        read_in(session, chosen.memory.sources, cycle=-1)
+        progress = make_progress(side_output(), is_quiet=quiet)
+        read_in(session, chosen.memory.sources, cycle=-1, progress=progress)
         words = count(session.memory.num_concepts, "concept")
     output().print(f"{chosen.run_dir}: made, {words} in memory", soft_wrap=True)
 
@@ -88,10 +90,12 @@ def ingest(
     sources: Annotated[
         list[str], typer.Argument(metavar="PATH...", help="Files, folders or globs.")
     ],
+    quiet: QuietOption = False,
 ) -> None:
     """Read more documents into memory. They are read again in each cycle, as the first ones are."""
     from ddl_train.cli.preflight import preflight, say_left_out
     from ddl_train.cli.working import take_up
+    from ddl_train.report.progress import make_progress
     from ddl_train.report.words import count
     from ddl_train.storage.create import with_sources
     from ddl_train.storage.run import Run
@@ -102,9 +106,15 @@ def ingest(
     reading = preflight(chosen).reading
     say_left_out(chosen, reading)
     with take_up(run_dir) as session:
-        from ddl_train.cycle import ingest as read_in
+        from ddl_train.ingest import ingest as read_in
 
-        added = read_in(session, sources, cycle=cycle if cycle else -1, is_explicit=True)
+        added = read_in(
+            session,
+            sources,
+            cycle=cycle if cycle else -1,
+            is_explicit=True,
+            progress=make_progress(side_output(), is_quiet=quiet),
+        )
         session.run.ingest(sources)
         session.run.note_left_out(reading.left_out_sha256())
         total = session.memory.num_concepts

@@ -8,7 +8,7 @@ This class is the door; the rooms are `sources`, `vectors`, `batches`, `verdicts
 `forget`. Everything durable happens in a transaction of the run's database; the index is a cache.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
@@ -30,6 +30,7 @@ from ddl_train.records import (
     Embedder,
     FloatArray,
     Insight,
+    Progress,
     StudyItem,
     Verdict,
 )
@@ -68,7 +69,7 @@ class Memory:
         *,
         cycle: int,
         is_explicit: bool = False,
-        progress: Callable[[int], None] | None = None,
+        progress: Progress | None = None,
     ) -> int:
         """Take in what was read; the number of concepts it added.
 
@@ -76,7 +77,7 @@ class Memory:
             chunks: of any number of sources, each source whole.
             cycle: in which they enter; -1 before the first.
             is_explicit: a person asked for these sources, so forgotten ones come back.
-            progress: called with the number of concepts embedded.
+            progress: told of the concepts embedded.
 
         Raises:
             SourceError: memory would hold fewer than two concepts; nothing is kept.

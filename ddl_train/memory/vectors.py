@@ -7,7 +7,7 @@ sources, never in the middle of a wake.
 
 import logging
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +16,7 @@ from ddl_train.memory.build import build_index, is_right
 from ddl_train.memory.index import IdArray, VectorIndex, load_index, save_index
 from ddl_train.memory.kinds import CANDIDATES_PER_HIT, Limits
 from ddl_train.memory.stored import StoredVectors
-from ddl_train.records import Embedder, FloatArray, Usage
+from ddl_train.records import Embedder, FloatArray, Progress, SilentProgress, Usage
 from ddl_train.storage.cache import remove_index
 from ddl_train.storage.database import transaction
 from ddl_train.storage.ledger import UsageRow, add_usage
@@ -55,10 +55,10 @@ class Vectors:
     def __len__(self) -> int:
         return len(self._index) if self._index else 0
 
-    def update(self, progress: Callable[[int], None] | None = None) -> None:
+    def update(self, progress: Progress | None = None) -> None:
         """Embed what has no vector yet, and bring the index in line with the database."""
         if not self._is_read_only:
-            self._embed_owed(progress)
+            self._embed_owed(progress or SilentProgress())
             self._stored.fix_mean()
         if self._stored.mean is not None:
             self._choose_index()
@@ -166,7 +166,7 @@ class Vectors:
                 # At once: a run that is killed and goes on must search as it would have.
                 self.save()
 
-    def _embed_owed(self, progress: Callable[[int], None] | None) -> None:
+    def _embed_owed(self, progress: Progress) -> None:
         """Embed concepts without a vector of this embedder, a slice at a time.
 
         Each slice is stored with what it cost, which counts for the cycle of its newest concept.
@@ -182,27 +182,30 @@ class Vectors:
             _logger.warning(
                 "the embedder is %s now: %d concepts are embedded again", name, num_stale
             )
-        last = 0
-        while num_owed:
-            rows = self._connection.execute(
-                "SELECT concept_id, text, cycle FROM concepts c WHERE concept_id > ? AND NOT EXISTS "
-                "(SELECT 1 FROM embeddings e WHERE e.concept_id = c.concept_id AND e.embedder = ?) "
-                "ORDER BY concept_id LIMIT ?",
-                (last, name, _ROWS_AT_ONCE),
-            ).fetchall()
-            if not rows:
-                return
-            last = rows[-1]["concept_id"]
-            vectors, usage = self.embed([row["text"] for row in rows])
-            cost = UsageRow(
-                cycle=max(row["cycle"] for row in rows),
-                role="embedder",
-                item="ingest",
-                num_calls=len(rows),
-                usage=usage,
-            )
-            with transaction(self._connection):
-                self.insert([row["concept_id"] for row in rows], vectors)
-                add_usage(self._connection, cost)
-            if progress:
-                progress(len(rows))
+        if not num_owed:
+            return
+        with progress.stage("embed", num_owed) as bar:
+            last = 0
+            while rows := self._owed_after(last):
+                last = rows[-1]["concept_id"]
+                vectors, usage = self.embed([row["text"] for row in rows])
+                cost = UsageRow(
+                    cycle=max(row["cycle"] for row in rows),
+                    role="embedder",
+                    item="ingest",
+                    num_calls=len(rows),
+                    usage=usage,
+                )
+                with transaction(self._connection):
+                    self.insert([row["concept_id"] for row in rows], vectors)
+                    add_usage(self._connection, cost)
+                bar.advance(len(rows))
+
+    def _owed_after(self, concept_id: int) -> list[sqlite3.Row]:
+        """The next few concepts, in the order of their ids, that have no vector of this embedder."""
+        return self._connection.execute(
+            "SELECT concept_id, text, cycle FROM concepts c WHERE concept_id > ? AND NOT EXISTS "
+            "(SELECT 1 FROM embeddings e WHERE e.concept_id = c.concept_id AND e.embedder = ?) "
+            "ORDER BY concept_id LIMIT ?",
+            (concept_id, self._embedder.name, _ROWS_AT_ONCE),
+        ).fetchall()

@@ -1,7 +1,8 @@
 """What memory holds: each text once, each dream once, and nothing half."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,10 +26,42 @@ def documents(number: int) -> list[Chunk]:
     return chunks([f"document {n} says {n * n}" for n in range(number)])
 
 
+class ToldOf:
+    """A `Progress` that remembers the stages it was told of."""
+
+    def __init__(self) -> None:
+        self.stages: list[tuple[str, int | None]] = []
+        self.num_done = 0
+
+    @contextmanager
+    def stage(self, name: str, total: int | None) -> Iterator["ToldOf"]:
+        self.stages.append((name, total))
+        yield self
+
+    def advance(self, n: int, **_: object) -> None:
+        self.num_done += n
+
+
 def nearest_id(memory: Memory, text: str, *, embedder: HashEmbedder | None = None) -> int:
     vectors, _ = (embedder or HashEmbedder()).embed([text])
     ids, _ = memory.nearest(vectors, 1)
     return int(ids[0, 0])
+
+
+def test_embedding_is_told_with_how_much_there_is(tmp_path: Path) -> None:
+    told = ToldOf()
+    with a_run(tmp_path) as run:
+        Memory(run, HashEmbedder()).add_chunks(documents(300), cycle=-1, progress=told)
+    assert (told.stages, told.num_done) == ([("embed", 300)], 300)
+
+
+def test_reading_what_is_known_tells_of_no_embedding(tmp_path: Path) -> None:
+    told = ToldOf()
+    with a_run(tmp_path) as run:
+        memory = Memory(run, HashEmbedder())
+        memory.add_chunks(documents(3), cycle=-1)
+        memory.add_chunks(documents(3), cycle=-1, progress=told)
+    assert told.stages == []
 
 
 def test_a_text_is_one_concept_however_often_it_comes(tmp_path: Path) -> None:
