@@ -18,7 +18,7 @@ Accuracy decides, not the margin of likelihoods: an adapter that only makes the 
 it thinks anyway moves every margin and no answer. Margins are reported beside it.
 
 The chance of promoting a night that gained nothing is spread evenly over the planned nights, so
-that a run of twenty null nights promotes one of them about as often as `1 - confidence`.
+that a run of twenty null nights promotes one of them about as often as `promote.alpha` says.
 """
 
 import math

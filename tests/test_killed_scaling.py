@@ -30,7 +30,9 @@ def night(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, Path]:
     folder = tmp_path_factory.mktemp("night")
     gate = dict.fromkeys(("false_memory", "eos", "length", "loss", "kl", "diversity"), ANYTHING)
     gate |= dict.fromkeys(("retention", "skill"), NOTHING)
-    config = small_world_config(folder, promote={"confidence": 0.6, "min_items": 1, **gate})
+    config = small_world_config(
+        folder, promote={"alpha": 0.4, "confidence": 0.6, "min_items": 1, **gate}
+    )
     text = config.read_text().replace("num_pairs: 72", "num_pairs: 144")
     text = text.replace("num_train_epochs: 1", "num_train_epochs: 8")
     text = text.replace("general_share: 0.5", "general_share: 0.0")

@@ -358,18 +358,18 @@ def test_the_chance_of_luck_is_spread_over_the_planned_nights() -> None:
             )
         return [one.numbers["alpha"] for one in history]
 
-    assert alphas(20, 20) == pytest.approx([0.0025] * 20)
-    assert alphas(2, 3) == pytest.approx([0.025, 0.025, 0.05 / 3])
+    assert alphas(20, 20) == pytest.approx([0.00125] * 20)
+    assert alphas(2, 3) == pytest.approx([0.0125, 0.0125, 0.025 / 3])
     by_hand = replace(decide(), decided_by="person")
     assert promote(GOOD, CURRENT, BASE_REPORT, [by_hand], CONFIG).numbers["alpha"] == (
-        pytest.approx(0.05)
+        pytest.approx(0.025)
     )
 
 
 def test_more_nights_than_planned_are_said_to_take_more_chances() -> None:
     history = [decide()]
     promotion = promote(GOOD, CURRENT, BASE_REPORT, history, CONFIG, num_nights=1)
-    assert said(promotion, "warn", "7.5 % of 5 % are spent so far")
+    assert said(promotion, "warn", "3.75 % of 2.5 % are spent so far")
 
 
 def test_a_gain_that_is_luck_in_one_of_fifty_nights_passes_alone_and_not_among_twenty() -> None:

@@ -28,9 +28,11 @@ class PromoteConfig(StageConfig):
 
     mode: Literal["uptake", "strict"] = "uptake"
     """`strict` also needs a gain in truth."""
+    alpha: float = Field(0.025, gt=0, lt=0.5)
+    """Chance that any of the planned nights is promoted though none of them gained anything; each
+    night gets an even share. 0.025 is the upper side of a two-sided interval of 95 %."""
     confidence: float = Field(0.95, gt=0.5, lt=1)
-    """That none of the planned nights is promoted without a gain; each night gets an even share
-    of the rest. For harms, of each bound by itself."""
+    """Of each bound on a harm by itself, and of all students of a teacher together."""
     min_items: int = Field(10, gt=0)
     """Fewer items than this in a suite that decides are a refusal."""
     min_gain: Share | None = None

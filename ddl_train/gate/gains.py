@@ -18,13 +18,13 @@ def spend_alpha(
 ) -> tuple[float, Check]:
     """Chance at which tonight may be promoted though it gained nothing, and what it adds up to.
 
-    `1 - confidence` is spent evenly over the planned nights. Nights beyond the plan get what an
+    `alpha` is spent evenly over the planned nights. Nights beyond the plan get what an
     even share of them all would have been; the sum then exceeds what was meant, and a warning says
     so.
     """
     decided = [one for one in history if one.decided_by == "gate"]
     planned = max(num_nights, len(decided) + 1)
-    total = 1 - config.confidence
+    total = config.alpha
     alpha = total / planned
     spent = alpha + sum(one.numbers.get("alpha", 0.0) for one in decided)
     is_over = spent > total * (1 + 1e-9)
