@@ -65,21 +65,24 @@ def say_left_out(config: Config, reading: "Reading") -> None:
 
 def retention_gap(config: Config, reading: "Reading") -> str | None:
     """Why the gate will have no retention to compare, in a sentence; None where it will."""
-    from ddl_train.memory.sources import num_held_out
+    from ddl_train.memory.sources import choose_held_out
     from ddl_train.storage.create import is_run
     from ddl_train.storage.run import Run
 
     if config.evaluate.retention:
         return None
-    names = {chunk.source for chunk in reading.chunks}
-    decided: dict[str, bool] = {}
+    documents = {chunk.source: chunk.source_sha256 for chunk in reading.chunks}
+    known: dict[str, str] = {}
+    held_out: set[str] = set()
     if is_run(config.run_dir):
         with Run.read(config.run_dir) as run:
-            rows = run.database.execute("SELECT source, is_held_out FROM sources").fetchall()
-        decided = {row["source"]: bool(row["is_held_out"]) for row in rows}
-    new = names - decided.keys()
-    target = num_held_out(len(decided) + len(new), config.memory.held_out_share)
-    if any(decided.values()) or (new and target):
+            rows = run.database.execute(
+                "SELECT source, sha256, is_held_out FROM sources"
+            ).fetchall()
+        known = {row["source"]: row["sha256"] for row in rows}
+        held_out = {row["source"] for row in rows if row["is_held_out"]}
+    share = config.memory.held_out_share
+    if choose_held_out(documents, share, known=known, held_out=held_out):
         return None
     return (
         "every night will be refused, because retention cannot be measured: no document is held "

@@ -85,7 +85,7 @@ def read_sources(
 
     Raises:
         SourceError: a source is missing, unreadable, not text or empty, or all of them together,
-            where nothing is known yet, give fewer than two pieces.
+            where nothing is known yet, give fewer than two pieces, or one document and its copies.
     """
     known, stamps = known or {}, stamps or {}
     splitter = Splitter(config)
@@ -121,6 +121,11 @@ def read_sources(
         stamps=tuple(found),
     )
     if not known:
+        if copies and len(first_of) == 1:
+            raise SourceError(
+                f"the sources hold a single document, {next(iter(first_of.values()))}, and copies "
+                f"of it; add documents that say something else ({reading.left_out()})"
+            )
         check_enough(num_distinct, reading.left_out())
     return reading
 

@@ -7,15 +7,16 @@ changed gets its new pieces; concepts of pieces that no source holds any more ar
 with what was dreamt from them, and are not drawn again.
 
 Held out are the documents whose content hashes are the lowest of those that come together, as many
-as bring the share up to what is asked for: at least one of three or more. That is decided once, when a source is first seen, and
-does not move when others come. A text that stands both in a held-out document and in another of the
+as bring the share up to what is asked for: at least one of three or more. Copies count as one and
+stand on one side. That is decided once, when a source is first seen, and does not move when others
+come. A text that stands both in a held-out document and in another of the
 same reading is a concept and is left out of the held-out texts; one that is held out already never
 becomes a concept.
 """
 
 import hashlib
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from ddl_train.errors import SourceError
@@ -74,6 +75,30 @@ def num_held_out(num_documents: int, share: float) -> int:
     if share <= 0:
         return 0
     return max(min(max(int(share * num_documents), 1), num_documents - _FEWEST_AWAKE), 0)
+
+
+def choose_held_out(
+    documents: Mapping[str, str], share: float, *, known: Mapping[str, str], held_out: Set[str]
+) -> set[str]:
+    """Names of all that are held out, once these documents are in memory.
+
+    Documents are counted by content: copies count once, and stand on the same side.
+
+    Args:
+        documents: source -> hash of its content, of what was read.
+        share: of the documents to hold out.
+        known: the same of what memory has; which of it is held out does not change.
+        held_out: sources that memory holds out.
+    """
+    contents = {**known, **documents}
+    awake = {contents[name] for name in known.keys() - held_out}
+    asleep = {contents[name] for name in held_out} - awake
+    new = sorted((_rank(sha256), sha256) for sha256 in {*documents.values()} - awake - asleep)
+    target = num_held_out(len({*contents.values()}), share)
+    asleep |= {sha256 for _, sha256 in new[: max(target - len(asleep), 0)]}
+    return {*held_out} | {
+        name for name in documents.keys() - known.keys() if documents[name] in asleep
+    }
 
 
 def check_enough(num_concepts: int, left_out: str = "") -> None:
@@ -169,14 +194,13 @@ def _changed(connection: sqlite3.Connection, sources: Sequence[_Source]) -> list
 
 def _held_out(connection: sqlite3.Connection, sources: Sequence[_Source], share: float) -> set[str]:
     """Names of those to hold out: what was decided before, and new ones up to the share."""
-    rows = connection.execute("SELECT source, is_held_out FROM sources").fetchall()
-    decided = {row["source"]: bool(row["is_held_out"]) for row in rows}
-    held_out = {name for name, is_held_out in decided.items() if is_held_out}
-    new = sorted(
-        (_rank(source.sha256), source.name) for source in sources if source.name not in decided
+    rows = connection.execute("SELECT source, sha256, is_held_out FROM sources").fetchall()
+    return choose_held_out(
+        {source.name: source.sha256 for source in sources},
+        share,
+        known={row["source"]: row["sha256"] for row in rows},
+        held_out={row["source"] for row in rows if row["is_held_out"]},
     )
-    target = num_held_out(len(decided) + len(new), share)
-    return held_out | {name for _, name in new[: max(target - len(held_out), 0)]}
 
 
 def _rank(sha256: str) -> str:

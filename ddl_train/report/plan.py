@@ -44,7 +44,8 @@ class Corpus:
 
     @property
     def num_documents(self) -> int:
-        return len({chunk.source for chunk in self.chunks})
+        """Copies count once."""
+        return len({chunk.source_sha256 for chunk in self.chunks})
 
     @property
     def num_held_out(self) -> int:

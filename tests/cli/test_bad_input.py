@@ -69,7 +69,7 @@ def write_bad_sources(folder: Path) -> None:
         ("utf16.txt", "UTF-8"),
         ("code.py", "code.py"),
         ("single.md", "two"),
-        ("twice", "two"),
+        ("twice", "a single document, twice/a.md, and copies of it"),
         ("wrong.jsonl", "wrong.jsonl"),
         ("broken.jsonl", "broken.jsonl"),
         ("", "a source is empty"),
@@ -262,9 +262,20 @@ def test_files_that_are_passed_over_are_said_at_init(ddl: CommandLine, project: 
     (project / "notes" / "z.md").write_text(NOTES["c.txt"])
     called = ddl("init", "mine.yaml")
     assert called.code == 0, called.err
-    assert is_one_sentence(called.err), called.err
+    assert is_one_sentence(called.err.splitlines()[0]), called.err
     assert "notes/photo.jpeg (files of this kind are not read)" in called.err
     assert "copies: notes/z.md (as notes/c.txt)" in called.err
+
+
+def test_one_document_and_its_copies_are_a_single_document(ddl: CommandLine, project: Path) -> None:
+    for name in ("1.md", "2.md", "3.md"):
+        (project / "twice").mkdir(exist_ok=True)
+        (project / "twice" / name).write_text(NOTES["a.md"])
+    called = ddl("init", "mine.yaml", "memory.sources=[twice]")
+    assert (called.code, is_one_sentence(called.err)) == (2, True)
+    assert "a single document, twice/1.md, and copies of it" in called.err
+    assert "2.md (as twice/1.md)" in called.err
+    assert not (project / "checkpoints").exists()
 
 
 def test_what_is_passed_over_is_said_again_only_when_it_changes(

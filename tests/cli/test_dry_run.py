@@ -83,6 +83,15 @@ def test_that_no_night_can_be_promoted_is_said_before(
     assert "every night" not in mended.err
 
 
+def test_copies_do_not_make_a_third_document(ddl: CommandLine, project: Path) -> None:
+    first = min((project / "notes").iterdir())
+    for path in sorted((project / "notes").iterdir())[2:]:
+        path.write_bytes(first.read_bytes())
+    called = ddl("run", "mine.yaml", "--dry-run")
+    assert "2 documents (0 held out)" in called.out
+    assert "every night will be refused" in called.err
+
+
 def test_more_work_is_planned_as_more(ddl: CommandLine, project: Path) -> None:
     def wake_tokens(num_pairs: int) -> str:
         called = ddl("run", "mine.yaml", f"wake.num_pairs={num_pairs}", "--dry-run")

@@ -99,6 +99,12 @@ def test_two_files_alike_are_said_to_be_copies(tmp_path: Path) -> None:
         read(tmp_path)
 
 
+def test_copies_beside_two_documents_are_read_on(notes: Path) -> None:
+    (notes / "copy.txt").write_text("Second note.")
+    (notes / "deep" / "c.markdown").unlink()
+    assert len(read(notes).copies) == 1
+
+
 def test_what_is_known_is_not_cut_again(notes: Path) -> None:
     first = read(notes)
     known = {chunk.source: chunk.source_sha256 for chunk in first}

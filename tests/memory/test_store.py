@@ -141,6 +141,36 @@ def test_what_is_held_out_stays_held_out_when_more_comes(tmp_path: Path) -> None
         assert len(memory.held_out_texts()) == 9
 
 
+def test_a_held_out_document_is_held_out_with_its_copies(tmp_path: Path) -> None:
+    twice = [*documents(9), *chunks([one.text for one in documents(9)], prefix="copy")]
+    with a_run(tmp_path, memory={"held_out_share": 0.1}) as run:
+        memory = Memory(run, HashEmbedder())
+        assert memory.add_chunks(twice, cycle=-1) == 8
+        assert len(memory.held_out_texts()) == 1
+
+
+def test_copies_do_not_count_as_documents_to_hold_out(tmp_path: Path) -> None:
+    thrice = [one for n in range(3) for one in chunks(["one", "two"], prefix=f"copy{n}-")]
+    with a_run(tmp_path, memory={"held_out_share": 0.5}) as run:
+        memory = Memory(run, HashEmbedder())
+        assert memory.add_chunks(thrice, cycle=-1) == 2
+        assert not run.database.execute("SELECT 1 FROM sources WHERE is_held_out").fetchall()
+
+
+def test_a_copy_that_comes_later_stands_where_the_first_does(tmp_path: Path) -> None:
+    copies = chunks([one.text for one in documents(10)], prefix="copy")
+    with a_run(tmp_path, memory={"held_out_share": 0.1}) as run:
+        memory = Memory(run, HashEmbedder())
+        memory.add_chunks(documents(10), cycle=-1)
+        secret = memory.held_out_texts()
+        assert memory.add_chunks(copies, cycle=0) == 0
+        assert memory.held_out_texts() == secret
+        sides = run.database.execute(
+            "SELECT count(DISTINCT is_held_out) FROM sources GROUP BY sha256"
+        )
+        assert [row[0] for row in sides] == [1] * 10
+
+
 def test_a_text_that_is_a_concept_too_is_no_held_out_text(tmp_path: Path) -> None:
     with a_run(tmp_path, memory={"held_out_share": 0.1}) as run:
         memory = Memory(run, HashEmbedder())
