@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from ddl_train.config import dump_yaml
+from ddl_train.config import dump_yaml, load_config
 from ddl_train.errors import AdapterError, ConfigError, RunError
 from ddl_train.records import BASE
 from ddl_train.storage.adapters import verify_adapter
@@ -127,15 +127,18 @@ def _check_database(connection: sqlite3.Connection) -> Iterator[_Finding]:
 def _check_config(connection: sqlite3.Connection, run_dir: Path) -> Iterator[_Finding]:
     path = run_dir / CONFIG_NAME
     try:
-        expected = dump_yaml(read_config(connection, run_dir))
+        used = read_config(connection, run_dir)
     except (RunError, ConfigError) as error:
         yield _Finding(text=str(error))
         return
-    is_same = path.is_file() and path.read_bytes() == expected.encode()
+    try:
+        is_same = path.is_file() and load_config(path) == used  # keys that it lacks have defaults
+    except ConfigError:
+        is_same = False
     if not is_same:
         yield _Finding(
             text=f"{path}: differs from the config that the run uses",
-            mend=partial(write_text, path, expected),
+            mend=partial(write_text, path, dump_yaml(used)),
         )
 
 

@@ -1,5 +1,6 @@
 """fsck says what is wrong and mends only what can be made again."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -48,6 +49,13 @@ def edit_config(run_dir: Path) -> None:
     (run_dir / "config.yaml").write_text("seed: 7\n")
 
 
+def edit_one_value(run_dir: Path) -> None:
+    path = run_dir / "config.yaml"
+    text = path.read_text()
+    path.write_text(text.replace("held_out_share: 0.0", "held_out_share: 0.2"))
+    assert path.read_text() != text
+
+
 def leave_adapter(run_dir: Path) -> None:
     an_adapter_dir(run_dir / "adapters" / "0123456789abcdef")
 
@@ -60,12 +68,37 @@ def leave_night(run_dir: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "spoil", [tear_index, tear_header, leave_rubbish, edit_config, leave_adapter, leave_night]
+    "spoil",
+    [
+        tear_index,
+        tear_header,
+        leave_rubbish,
+        edit_config,
+        edit_one_value,
+        leave_adapter,
+        leave_night,
+    ],
 )
 def test_what_is_derived_is_found_and_mended(run_dir: Path, spoil: Callable[[Path], None]) -> None:
     spoil(run_dir)
     assert fsck(run_dir, repair=False)
     assert all(finding.endswith("(mended)") for finding in fsck(run_dir, repair=True))
+    assert fsck(run_dir, repair=False) == []
+
+
+def test_a_run_of_a_version_with_fewer_keys_has_no_findings(run_dir: Path) -> None:
+    path = run_dir / "config.yaml"
+    lines = path.read_text().splitlines(keepends=True)
+    kept = [line for line in lines if not line.startswith(("seed:", "  alpha:"))]
+    assert len(kept) == len(lines) - 2
+    path.write_text("".join(kept))
+    with Run.open(run_dir) as run:
+        row = run.database.execute("SELECT value FROM state WHERE key = 'config'").fetchone()
+        config = json.loads(row["value"])
+        del config["seed"], config["promote"]["alpha"]
+        run.database.execute(
+            "UPDATE state SET value = ? WHERE key = 'config'", (json.dumps(config),)
+        )
     assert fsck(run_dir, repair=False) == []
 
 
