@@ -85,6 +85,18 @@ def forget_sources(connection: sqlite3.Connection, pattern: str) -> Forgotten:
     return removed
 
 
+def adapters_that_saw(connection: sqlite3.Connection) -> list[str]:
+    """Versions whose weights have seen what is forgotten, in the order they were made.
+
+    What a person ingested again since is forgotten no more.
+    """
+    rows = connection.execute(
+        "SELECT adapters FROM forgotten WHERE forgotten_id IN "
+        "(SELECT forgotten_id FROM forgotten_names)"
+    )
+    return _with_continued(connection, {one for row in rows for one in json.loads(row["adapters"])})
+
+
 def _matching(connection: sqlite3.Connection, pattern: str) -> list[str]:
     names = [row[0] for row in connection.execute("SELECT source FROM sources ORDER BY source")]
     found = [name for name in names if matches(name, pattern)]
@@ -173,7 +185,12 @@ def _exposed(connection: sqlite3.Connection, doomed: _Doomed) -> list[str]:
         for subject, ids in (("insight", doomed.insights), ("concept", doomed.concepts))
         for row in select_in(connection, select.format(subject), sorted(ids))
     }
-    exposed = []
+    return _with_continued(connection, seen)
+
+
+def _with_continued(connection: sqlite3.Connection, seen: set[str]) -> list[str]:
+    """These adapters and those continued from them, in the order they were made."""
+    seen, exposed = set(seen), []
     for row in connection.execute("SELECT version, parent FROM adapters ORDER BY adapter_id"):
         if row["version"] in seen or row["parent"] in seen:
             seen.add(row["version"])

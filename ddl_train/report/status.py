@@ -36,13 +36,15 @@ Keys are stable: `format` rises when one changes its meaning or goes. Adding a k
                         null when there is none; the first three share out `wake`, the last `all`
         ratio           tokens that wake read and wrote for each token of an admitted idea; null
                         when nothing was admitted
-    adapters[]      {version, cycle, parent, num_rows, num_insights}
+    adapters[]      {version, cycle, parent, num_rows, num_insights, saw_forgotten}: the last is true
+                    when it, or what it was continued from, was trained on what is forgotten since
     decisions[]     every promotion, refusal and rollback: {cycle, candidate, promoted, previous,
                     is_rollback, decided_by, decided_at, reasons[]}
 """
 
 from collections.abc import Sequence
 
+from ddl_train.memory.forget import adapters_that_saw
 from ddl_train.records import BASE, EvalReport, JsonObject, Usage
 from ddl_train.report.suites import mean_divergences, mean_losses, score_suites
 from ddl_train.report.tally import (
@@ -64,6 +66,7 @@ FORMAT = 1
 
 def read_status(run: Run) -> JsonObject:
     """Everything about a run that fits on a page."""
+    saw_forgotten = adapters_that_saw(run.database)
     counted = [(state, count_cycle(run, state.cycle)) for state in run.cycles()]
     cycles = [_cycle(run, state, counts) for state, counts in counted]
     answered = [cycle["counts"]["answered"] for cycle in cycles]
@@ -88,6 +91,7 @@ def read_status(run: Run) -> JsonObject:
                 "parent": adapter.parent,
                 "num_rows": adapter.num_rows,
                 "num_insights": adapter.num_insights,
+                "saw_forgotten": adapter.version in saw_forgotten,
             }
             for adapter in run.adapters()
         ],

@@ -56,6 +56,12 @@ def _head(status: JsonObject) -> Text:
         head.append("; all planned cycles are done")
     else:
         head.append(f"; next: cycle {upcoming['cycle'] + 1}, {upcoming['stage']}")
+    if any(one["version"] == current and one["saw_forgotten"] for one in status["adapters"]):
+        head.append(
+            f"\n{current} was trained on what was forgotten since; weights cannot be cleaned, put "
+            "another in use with `ddl-train promote`",
+            style="yellow",
+        )
     return head
 
 
