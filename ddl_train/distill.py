@@ -20,7 +20,7 @@ from ddl_train.config import DistillConfig
 from ddl_train.engines.transformers_engine import load_engine
 from ddl_train.errors import ModelError, RunError
 from ddl_train.gate.distilled import decide_student
-from ddl_train.measure import cycle_suites, evaluate_adapter
+from ddl_train.measure import evaluate_adapter, suites_of_student
 from ddl_train.probes.suites import Suites
 from ddl_train.records import (
     BASE,
@@ -33,7 +33,12 @@ from ddl_train.records import (
 )
 from ddl_train.roles.generator import ModelGenerator
 from ddl_train.session import Session
-from ddl_train.storage.students import number_of_attempt, questions_of, record_distillation
+from ddl_train.storage.students import (
+    installed_student,
+    number_of_attempt,
+    questions_of,
+    record_distillation,
+)
 from ddl_train.training.distill_cross import can_cross
 from ddl_train.training.distill_lesson import Lesson, Teacher
 from ddl_train.training.distill_onpolicy import same_tokens
@@ -57,6 +62,8 @@ class Wanted:
     base: str | None = None
     """Smaller base, folder or Hub id; None stays on the teacher's."""
     is_offline: bool = False
+    config: DistillConfig | None = None
+    """In place of the run's."""
 
     @property
     def method(self) -> str:
@@ -91,6 +98,7 @@ def distill(session: Session, wanted: Wanted, *, progress: Progress) -> Distille
         RunError: nothing is promoted, or training failed.
         AdapterError: the rank is not below the teacher's.
         ModelError: the smaller base cannot be loaded, or its tokenizer cannot be aligned.
+        ProbeError: a file that is asked cannot be read; found out before any training.
         Interrupted: asked to stop; the same call goes on from there.
     """
     run = session.run
@@ -99,41 +107,43 @@ def distill(session: Session, wanted: Wanted, *, progress: Progress) -> Distille
             f"{run.dir}: no adapter is promoted, so there is nothing to distil; `ddl-train run` "
             "goes on with its nights"
         )
+    config = wanted.config or session.config.distill
     teacher = run.adapter(run.current)
     rank = choose_rank(teacher.path, wanted.rank, is_same_base=wanted.base is None)
-    other = _other_session(session, wanted)
-    rows, concept_ids = _draw(session, teacher.version)
+    rows, concept_ids = _draw(session, teacher.version, config)
+    suites = suites_of_student(session, teacher.version, rows, max_items=config.max_items)
+    other = _other_session(session, wanted, config)
     out_dir = run.dir / "distill" / _name(rank, wanted)
     lesson = _lesson(session, other, teacher, rows, rank, out_dir)
-    with progress.stage(f"distil {wanted.method}", None) as bar:
-        lesson = replace(lesson, progress=bar.advance)
-        made, notes = make_student(lesson, rank=rank, is_offline=wanted.is_offline)
+    lesson = replace(lesson, config=config, progress=progress)
+    made, notes = make_student(lesson, rank=rank, is_offline=wanted.is_offline)
     if made.dir is None:
         raise RunError(f"{run.dir}: no student came of it: {made.failed_because}")
-    adapter = run.add_adapter(  # STATE
+    with installed_student(  # STATE
+        run,
         made.dir,
-        cycle=teacher.cycle,
+        teacher=teacher,
         base=other.engine.name,
         base_sha256=other.engine.base_sha256,
-        parent=teacher.version if wanted.base is None else None,
         num_rows=len(rows),
-        num_insights=teacher.num_insights,
-        insight_ids=run.taught(teacher.version),
         concept_ids=concept_ids,
-    )
-    reports = _measure(session, other, teacher.version, adapter.version, rows, progress)
+    ) as adapter:
+        reports = _measure(session, other, teacher, adapter, suites, progress)
+        bought = _weigh(session, other, teacher, adapter, config)
+    decision = _decide(session, reports, teacher, config)
     found = Distilled(
         adapter=adapter,
         teacher=teacher,
-        decision=_decide(session, reports, teacher),
+        decision=decision,
         reports=reports,
-        bought=_weigh(session, other, teacher, adapter),
+        bought=bought,
         notes=notes,
     )
     run.save_report(reports[-1])  # STATE
-    facts = _facts(found, made, wanted, rank, session.config.distill)
-    record_distillation(run.database, found.decision, teacher=teacher.version, facts=facts)  # STATE
-    shutil.rmtree(out_dir, ignore_errors=True)
+    facts = _facts(found, made, wanted, rank, config)
+    record_distillation(run.database, decision, teacher=teacher.version, facts=facts)  # STATE
+    for path in (out_dir, made.dir):
+        shutil.rmtree(path, ignore_errors=True)
     return found
 
 
@@ -159,7 +169,9 @@ def _lesson(
     )
 
 
-def _decide(session: Session, reports: Sequence[EvalReport], teacher: AdapterVersion) -> Promotion:
+def _decide(
+    session: Session, reports: Sequence[EvalReport], teacher: AdapterVersion, config: DistillConfig
+) -> Promotion:
     """What the gate says of reports in the order of `Distilled.reports`."""
     base, of_teacher, *own_base, student = reports
     return decide_student(
@@ -168,7 +180,7 @@ def _decide(session: Session, reports: Sequence[EvalReport], teacher: AdapterVer
         own_base[0] if own_base else base,
         base if own_base else None,
         session.config.promote,
-        session.config.distill,
+        config,
         attempt=number_of_attempt(session.run.database, student, teacher=teacher.version),
     )
 
@@ -183,6 +195,7 @@ def _facts(
         "base": found.adapter.base,
         "method": wanted.method if config.num_prompts else "svd",
         "rows": found.adapter.num_rows,
+        "config": config.model_dump(mode="json"),
         "usage": asdict(made.usage),
         "metrics": dict(made.metrics),
         "questions": questions_of(found.reports[-1]),
@@ -191,11 +204,11 @@ def _facts(
     }
 
 
-def _other_session(session: Session, wanted: Wanted) -> Session:
+def _other_session(session: Session, wanted: Wanted, config: DistillConfig) -> Session:
     """The session with the student's base in place of the teacher's; critic and embedder stay."""
     if wanted.base is None:
         return session
-    if not session.config.distill.num_prompts:
+    if not config.num_prompts:
         raise RunError("distill.num_prompts is 0; a student on another base must be trained")
     values = {"base": wanted.base, "revision": None}
     engine = load_engine(session.config.model.model_copy(update=values))
@@ -215,7 +228,9 @@ def _other_session(session: Session, wanted: Wanted) -> Session:
     return replace(session, engine=engine, generator=generator)
 
 
-def _draw(session: Session, teacher: str) -> tuple[list[TrainingRow], set[int]]:
+def _draw(
+    session: Session, teacher: str, config: DistillConfig
+) -> tuple[list[TrainingRow], set[int]]:
     """Prompts, and the concepts that they show."""
     taught = sorted(session.run.taught(teacher))
     pairs = [verdict.proposal.pair for verdict in session.memory.verdicts()]
@@ -225,7 +240,7 @@ def _draw(session: Session, teacher: str) -> tuple[list[TrainingRow], set[int]]:
         pairs,
         read_general(sleep.general, max_characters=4 * sleep.max_length),
         prompts=session.pack,
-        config=session.config.distill,
+        config=config,
         seed=session.seed("distill"),
     )
     shown = {row.prompt for row in rows if row.origin == "wake"}
@@ -241,42 +256,28 @@ def _draw(session: Session, teacher: str) -> tuple[list[TrainingRow], set[int]]:
 def _measure(
     session: Session,
     other: Session,
-    teacher: str,
-    student: str,
-    rows: Sequence[TrainingRow],
+    teacher: AdapterVersion,
+    student: AdapterVersion,
+    suites: Suites,
     progress: Progress,
 ) -> tuple[EvalReport, ...]:
     """All of them on the same items, in the order of `Distilled.reports`."""
-    suites = _suites(session, teacher, rows)
-    asked = [(session, BASE), (session, teacher)]
+    asked = [(session, BASE), (session, teacher.version)]
     if other is not session:
         asked.append((other, BASE))
-    asked.append((other, student))
-    cycle = session.run.adapter(teacher).cycle
+    asked.append((other, student.version))
     return tuple(
-        evaluate_adapter(whose, adapter, suites, cycle=cycle, progress=progress)
+        evaluate_adapter(whose, adapter, suites, cycle=teacher.cycle, progress=progress)
         for whose, adapter in asked
     )
 
 
-def _suites(session: Session, teacher: str, rows: Sequence[TrainingRow]) -> Suites:
-    """More items than a night is asked, and uptake of nothing that the teacher was not taught."""
-    config = session.config.evaluate
-    most = session.config.distill.max_items
-    config = config.model_copy(
-        update={
-            "max_items": max(config.max_items, most),
-            "max_uptake_insights": max(config.max_uptake_insights, most),
-        }
-    )
-    suites = cycle_suites(session, rows, config=config)
-    taught = session.run.taught(teacher)
-    kept = [one for one in suites.asked if one.suite != "uptake" or one.probe.insight_id in taught]
-    return replace(suites, asked=tuple(kept))
-
-
 def _weigh(
-    session: Session, other: Session, teacher: AdapterVersion, student: AdapterVersion
+    session: Session,
+    other: Session,
+    teacher: AdapterVersion,
+    student: AdapterVersion,
+    config: DistillConfig,
 ) -> tuple[Weighed, Weighed]:
     """Sizes and speed of teacher and student, on the same questions."""
     items = session.memory.study_items(family="study")[:NUM_TIMED]
@@ -284,7 +285,7 @@ def _weigh(
     first, second = weigh(
         [(one.engine, one.use(adapter.version), adapter.path) for one, adapter in whose],
         [session.pack.render("answer", question=one.question, context=[]) for one in items],
-        max_new_tokens=session.config.distill.max_new_tokens,
+        max_new_tokens=config.max_new_tokens,
     )
     return first, second
 

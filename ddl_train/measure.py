@@ -3,6 +3,7 @@
 examine_critic     canaries before a night
 cycle_suites       the items of all suites, chosen once for candidate, current and base alike
 suites_of_night    the same after a night, by the rows it was trained on
+suites_of_student  the same for a student and its teacher
 decided_reports    what the gate has seen so far
 evaluate_adapter   one adapter under them
 """
@@ -106,6 +107,31 @@ def suites_of_night(session: Session, cycle: int) -> tuple[Suites, dict[str, str
     files = hash_probe_files(session.config.evaluate)
     earlier = [one.facts.get("evaluate", {}).get("probe_files", {}) for one in run.cycles()]
     return replace(suites, missing=(*suites.missing, *changed_files(files, earlier))), files
+
+
+def suites_of_student(
+    session: Session, teacher: str, rows: Sequence[TrainingRow], *, max_items: int
+) -> Suites:
+    """What a student and its teacher are asked: uptake of nothing that the teacher was not taught.
+
+    Args:
+        session: a run in hand.
+        teacher: version.
+        rows: that the student is trained on.
+        max_items: cap on each suite, where those of a night are lower.
+
+    Raises:
+        ProbeError: a file cannot be read.
+    """
+    config = session.config.evaluate
+    more = {
+        "max_items": max(config.max_items, max_items),
+        "max_uptake_insights": max(config.max_uptake_insights, max_items),
+    }
+    suites = cycle_suites(session, rows, config=config.model_copy(update=more))
+    taught = session.run.taught(teacher)
+    kept = [one for one in suites.asked if one.suite != "uptake" or one.probe.insight_id in taught]
+    return replace(suites, asked=tuple(kept))
 
 
 def decided_reports(run: Run) -> list[EvalReport]:

@@ -2,19 +2,30 @@
 
 import json
 import shutil
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 from safetensors.torch import load_file
 
-from ddl_train.config import ModelConfig, SleepConfig
+from ddl_train.config import DistillConfig, ModelConfig, SleepConfig
+from ddl_train.distill import Wanted, distill
 from ddl_train.engines.transformers_engine import load_engine
-from ddl_train.records import BASE, Promotion, StudyItem, TrainingRow
+from ddl_train.errors import ProbeError
+from ddl_train.records import (
+    BASE,
+    Promotion,
+    SilentProgress,
+    StageProgress,
+    StudyItem,
+    TrainingRow,
+)
 from ddl_train.roles.prompts import BUILT_IN, load_pack
+from ddl_train.session import open_session
 from ddl_train.storage.run import Run
 from ddl_train.storage.students import newest_student, read_distillations, teacher_of
 from ddl_train.training.lora import train_lora
-from tests.cli.calling import CommandLine
+from tests.cli.calling import CommandLine, fingerprint, is_one_sentence
 from tests.storage.made import a_memory, dream, idea
 from tests.tiny import make_tiny, make_tokenizer
 
@@ -280,6 +291,109 @@ def test_bad_input_is_one_sentence(
     assert sentence in called.err
     with Run.read(project / "checkpoints" / "dreams") as run:
         assert len(run.adapters()) == 1
+
+
+def missing_truth(run_dir: Path) -> None:
+    with Run.open(run_dir) as run:
+        values = run.config.model_dump()
+        values["evaluate"]["truth"] = ["truth.jsonl"]
+        text = type(run.config).model_validate(values).model_dump_json()
+        run.database.execute("UPDATE state SET value = ? WHERE key = 'config'", (text,))
+
+
+def test_a_probe_file_that_is_missing_is_said_before_any_model_is_loaded(
+    ddl: CommandLine, project: Path
+) -> None:
+    run_dir = project / "checkpoints" / "dreams"
+    missing_truth(run_dir)
+    shutil.rmtree(project / "tiny")
+    before = fingerprint(run_dir)
+    called = ddl("distill", "dreams", "--rank", "3", "--quiet")
+    assert (called.code, is_one_sentence(called.err)) == (2, True), called.err
+    assert "truth.jsonl: no such file; evaluate.truth names it" in called.err
+    assert fingerprint(run_dir) == before
+
+
+def test_the_library_too_reads_the_probe_files_before_it_trains(project: Path) -> None:
+    run_dir = project / "checkpoints" / "dreams"
+    missing_truth(run_dir)
+    with Run.open(run_dir) as run, open_session(run) as session:
+        with pytest.raises(ProbeError, match="no such file"):
+            distill(session, Wanted(rank=3), progress=SilentProgress())
+        assert len(run.adapters()) == 1
+    assert not (run_dir / "distill").exists()
+
+
+class FailsToMeasure:
+    """Ends a call when the first measuring begins."""
+
+    def stage(self, name: str, total: int | None) -> AbstractContextManager[StageProgress]:
+        if name.startswith("evaluate"):
+            raise ProbeError("changed meanwhile")
+        return SilentProgress().stage(name, total)
+
+
+def test_a_student_that_could_not_be_measured_is_no_adapter_and_needs_no_training_again(
+    project: Path,
+) -> None:
+    run_dir = project / "checkpoints" / "dreams"
+    wanted = Wanted(
+        rank=3, config=DistillConfig(num_prompts=4, per_device_train_batch_size=4, max_new_tokens=4)
+    )
+    with Run.open(run_dir) as run, open_session(run) as session:
+        with pytest.raises(ProbeError, match="changed meanwhile"):
+            distill(session, wanted, progress=FailsToMeasure())
+        assert len(run.adapters()) == len(list(run.adapters_dir.iterdir())) == 1
+        assert not run.database.execute(
+            "SELECT 1 FROM night_rows WHERE version != ?", (run.current,)
+        ).fetchall()
+        (marker,) = (run_dir / "distill").rglob("trained.json")
+        trained_at = marker.stat().st_mtime_ns
+        told = Told(marker)
+        found = distill(session, wanted, progress=told)
+        assert told.marked_at == {trained_at}
+        assert found.adapter.version in {one.version for one in run.adapters()}
+    assert not list((run_dir / "distill").iterdir())
+
+
+class Told:
+    """Keeps when the training was marked as done, seen from each stage."""
+
+    def __init__(self, marker: Path) -> None:
+        self._marker = marker
+        self.marked_at = set[int]()
+
+    def stage(self, name: str, total: int | None) -> AbstractContextManager[StageProgress]:
+        self.marked_at.add(self._marker.stat().st_mtime_ns)
+        return SilentProgress().stage(name, total)
+
+
+def test_keys_of_distill_are_set_for_one_student_and_kept_with_it(
+    ddl: CommandLine, project: Path
+) -> None:
+    called = ddl("distill", "dreams", "distill.min_items=500", "--rank", "3", "--quiet")
+    assert called.code == 1, called.err
+    assert f"have {NUM_FACTS} items; at least 500 are needed" in called.out
+    with Run.read(project / "checkpoints" / "dreams") as run:
+        (kept,) = read_distillations(run.database)
+        assert kept.facts["config"]["min_items"] == 500
+        assert run.config.distill.min_items == NUM_FACTS
+
+
+@pytest.mark.parametrize(
+    ("override", "words"),
+    [
+        ("sleep.r=2", "'sleep.r=2': expected distill.KEY=VALUE"),
+        ("distill.prompts=2", "distill has unknown key 'prompts'"),
+        ("distill.num_prompts=-1", "distill.num_prompts"),
+    ],
+)
+def test_another_key_is_one_sentence(
+    ddl: CommandLine, project: Path, override: str, words: str
+) -> None:
+    called = ddl("distill", "dreams", override, "--quiet")
+    assert (called.code, is_one_sentence(called.err)) == (2, True), called.err
+    assert words in called.err
 
 
 def test_nothing_promoted_is_nothing_to_distil(ddl: CommandLine, project: Path) -> None:

@@ -16,6 +16,7 @@ from ddl_train.cli.arguments import (
 )
 from ddl_train.cli.boundary import say
 from ddl_train.cli.working import take_up
+from ddl_train.config import override_section
 from ddl_train.errors import RunError
 
 if TYPE_CHECKING:
@@ -27,6 +28,13 @@ _GAINS = ("teacher_gain", "student_gain")
 
 def distill(
     run: RunArgument,
+    overrides: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="distill.KEY=VALUE",
+            help="For this student, such as distill.num_prompts=4096; the run's config stays.",
+        ),
+    ] = None,
     rank: Annotated[
         int | None,
         typer.Option(min=1, help="Of the student's LoRA: 8, or the teacher's with --student."),
@@ -45,7 +53,13 @@ def distill(
     quiet: QuietOption = False,
 ) -> None:
     """Make a smaller adapter that keeps what the promoted one has gained."""
+    from ddl_train.cli.preflight import count_probes
+    from ddl_train.storage.run import Run
+
     run_dir = find_run(run)
+    with Run.read(run_dir) as kept:
+        config = override_section(kept.config, "distill", overrides or [])
+    count_probes(config.evaluate)
     if out is not None and out.exists():
         raise RunError(f"{out}: exists already; --out expects a new folder")
     with take_up(run_dir) as session:
@@ -55,7 +69,7 @@ def distill(
 
         found = make(
             session,
-            Wanted(rank=rank, base=student, is_offline=offline),
+            Wanted(rank=rank, base=student, is_offline=offline, config=config.distill),
             progress=make_progress(side_output(), is_quiet=quiet),
         )
     if json:

@@ -1,16 +1,17 @@
-"""What can be checked before a run is touched: prompts, trackers, sources, probes, general text.
+"""What can be checked before a run is touched: prompts, device, sources, probes, general text.
 
 A run is changed only after all of this holds, so that a mistyped path leaves it as it was.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ddl_train.cli.boundary import say
-from ddl_train.config import Config, SleepConfig
-from ddl_train.errors import ConfigError
+from ddl_train.cli.environment import go_offline_if_local
+from ddl_train.config import Config, EvaluateConfig, SleepConfig
+from ddl_train.errors import ConfigError, ProbeError
 
 if TYPE_CHECKING:
     from ddl_train.memory.ingest import Reading
@@ -30,11 +31,13 @@ class Checked:
 
 
 def preflight(config: Config) -> Checked:
-    """Read everything that a config names, and keep nothing.
+    """Read everything that a config names, and look for its device; keep nothing.
 
     Raises:
         DdlTrainError: one of them cannot be used.
     """
+    go_offline_if_local(config)
+    from ddl_train.engines.loading import choose_device
     from ddl_train.memory.ingest import read_sources
     from ddl_train.roles.prompts import load_pack
     from ddl_train.training.general import read_general
@@ -42,8 +45,9 @@ def preflight(config: Config) -> Checked:
     pack = load_pack(config.wake.prompts)
     _check_kinds(config.sleep, pack)
     _check_trackers(config.sleep)
+    choose_device(config.model)
     reading = read_sources(config.memory.sources, config.memory)
-    num_probes = _count_probes(config)
+    num_probes = count_probes(config.evaluate)
     read_general(config.sleep.general, max_characters=4 * config.sleep.max_length)
     return Checked(pack=pack, reading=reading, num_probes=num_probes)
 
@@ -113,14 +117,21 @@ def _check_trackers(config: SleepConfig) -> None:
             )
 
 
-def _count_probes(config: Config) -> int:
-    from ddl_train.probes.files import is_probe_file, read_probes, read_text
+def count_probes(config: EvaluateConfig) -> int:
+    """Read every file that is asked, and keep nothing.
 
-    asked = config.evaluate
-    paths: Sequence[str] = [*asked.truth, *asked.retention, *asked.skill, *asked.false_memory]
+    Raises:
+        ProbeError: one of them cannot be read.
+    """
+    from ddl_train.probes.files import is_probe_file, read_probes, read_text
+    from ddl_train.probes.suites import FILE_SUITES
+
+    named = {path: suite for suite in FILE_SUITES for path in getattr(config, suite)}
     num_probes = 0
-    for path in dict.fromkeys(paths):
-        if path in asked.retention and not is_probe_file(path):
+    for path, suite in named.items():
+        if not Path(path).exists():
+            raise ProbeError(f"{path}: no such file; evaluate.{suite} names it")
+        if path in config.retention and not is_probe_file(path):
             read_text(path)
         else:
             num_probes += len(read_probes(path))

@@ -12,7 +12,13 @@ from ddl_train.config.distill import DistillConfig
 from ddl_train.config.evaluate import EvaluateConfig
 from ddl_train.config.memory import MemoryConfig
 from ddl_train.config.model import ModelConfig
-from ddl_train.config.parsing import dump_yaml, json_schema, load_config, parse_config
+from ddl_train.config.parsing import (
+    dump_yaml,
+    json_schema,
+    load_config,
+    override_section,
+    parse_config,
+)
 from ddl_train.config.promote import Bounds, PromoteConfig
 from ddl_train.config.server import CriticServerConfig, GeneratorServerConfig, ServerConfig
 from ddl_train.config.sleep import SleepConfig
@@ -41,5 +47,6 @@ __all__ = [
     "is_changeable",
     "json_schema",
     "load_config",
+    "override_section",
     "parse_config",
 ]

@@ -28,6 +28,21 @@ def load_config(path: str | Path, overrides: list[str] | None = None) -> Config:
     return parse_config(values, where=path.name, overridden=given)
 
 
+def override_section(config: Config, section: str, overrides: Sequence[str]) -> Config:
+    """A config with `section.key=value` overrides of one section and of no other.
+
+    Raises:
+        ConfigError: one is of another section, its key is unknown, or its value is impossible.
+    """
+    values = config.model_dump()
+    for override in overrides:
+        if not override.strip().startswith(f"{section}."):
+            raise ConfigError(f"{override!r}: expected {section}.KEY=VALUE")
+        _apply(values, override)
+    given = [override.partition("=")[0].strip() for override in overrides]
+    return parse_config(values, where="the run's config", overridden=given)
+
+
 def parse_config(values: dict[str, Any], *, where: str, overridden: Sequence[str] = ()) -> Config:
     """Check plain values against the schema.
 

@@ -121,6 +121,14 @@ def keep_adapter(
         )
 
 
+def drop_adapter(connection: sqlite3.Connection, adapter: AdapterVersion) -> None:
+    """Forget an adapter that nothing refers to yet: its rows first, then its files."""
+    with transaction(connection):
+        for table in ("night_rows", "adapters"):
+            connection.execute(f"DELETE FROM {table} WHERE version = ?", (adapter.version,))
+    remove(adapter.path)
+
+
 def read_adapters(connection: sqlite3.Connection, adapters_dir: Path) -> list[AdapterVersion]:
     """All known adapters, in the order they were made."""
     return [

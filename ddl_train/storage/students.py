@@ -5,12 +5,19 @@ Every attempt is a distillation, with what the gate said; a student is one that 
 
 import hashlib
 import json
+import shutil
 import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
-from ddl_train.records import EvalReport, JsonObject, Promotion
+from ddl_train.records import AdapterVersion, EvalReport, JsonObject, Promotion
+from ddl_train.storage.adapters import drop_adapter
 from ddl_train.storage.database import transaction
+from ddl_train.storage.files import explained, tmp_path
+from ddl_train.storage.run import Run
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -23,6 +30,54 @@ class Distillation:
     facts: JsonObject
     """How it was made, what it cost, and what it buys."""
     decided_at: str
+
+
+@contextmanager
+def installed_student(
+    run: Run,
+    made_dir: Path,
+    *,
+    teacher: AdapterVersion,
+    base: str,
+    base_sha256: str,
+    num_rows: int,
+    concept_ids: Iterable[int],
+) -> Iterator[AdapterVersion]:
+    """Install a copy of a trained student; an error within takes it out again.
+
+    What stood among the adapters before stays, and so does `made_dir`, from which the same call
+    goes on.
+
+    Args:
+        run: open for writing.
+        made_dir: the two files of an adapter.
+        teacher: that it was distilled from; on the same base it is its parent.
+        base: name or path of its base.
+        base_sha256: fingerprint of the base.
+        num_rows: prompts that it was trained with.
+        concept_ids: concepts whose text it saw.
+    """
+    known = {one.version for one in run.adapters()}
+    copied = tmp_path(run.adapters_dir)
+    with explained(run.adapters_dir):
+        shutil.copytree(made_dir, copied)
+    adapter = run.add_adapter(
+        copied,
+        cycle=teacher.cycle,
+        base=base,
+        base_sha256=base_sha256,
+        parent=teacher.version if base_sha256 == teacher.base_sha256 else None,
+        num_rows=num_rows,
+        num_insights=teacher.num_insights,
+        insight_ids=run.taught(teacher.version),
+        concept_ids=concept_ids,
+    )
+    try:
+        yield adapter
+    except BaseException:
+        if adapter.version not in known:
+            drop_adapter(run.database, adapter)
+        raise
 
 
 def record_distillation(

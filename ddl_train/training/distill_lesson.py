@@ -1,12 +1,12 @@
 """Who teaches, who learns, what is asked and how: all that any way of distilling is told."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ddl_train.config import DistillConfig, SleepConfig
 from ddl_train.engines.transformers_engine import TransformersEngine
-from ddl_train.records import TrainingRow
+from ddl_train.records import Progress, SilentProgress, TrainingRow
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -38,8 +38,8 @@ class Lesson:
     """Of initialisation, order, and what the student writes."""
     start_from: Path | None = None
     """Adapter folder to begin with; None makes a new LoRA."""
-    progress: Callable[..., None] | None = None
-    """Told "n more optimizer steps done" and the `total`."""
+    progress: Progress = field(default_factory=SilentProgress)
+    """Told of the teacher's answers, and of the optimizer steps of each training."""
     should_stop: Callable[[], bool] | None = None
     """Asked after every step; True saves a checkpoint and stops."""
 

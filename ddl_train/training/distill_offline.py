@@ -7,13 +7,15 @@ student meets the teacher's beginnings only, never its own (Kim and Rush, 1606.0
 from collections.abc import Sequence
 from dataclasses import replace
 
-from ddl_train.records import Sampling, TrainingRow, Usage
+from ddl_train.records import Completion, Sampling, TrainingRow, Usage
 from ddl_train.training.distill_lesson import Lesson
 from ddl_train.training.lora import train_lora
 from ddl_train.training.running import TrainedAdapter
 
 SHARE_OF_RATE = 0.5
 """Of `sleep.learning_rate`, where `distill.learning_rate` says nothing."""
+AT_A_TIME = 256
+"""Prompts that the teacher answers before it is said how far it is."""
 
 
 def train_offline(lesson: Lesson) -> TrainedAdapter:
@@ -37,16 +39,17 @@ def train_offline(lesson: Lesson) -> TrainedAdapter:
         "warmup_steps": config.warmup_steps,
         "save_steps": config.save_steps,
     }
-    trained = train_lora(
-        lesson.student,
-        taught,
-        lesson.sleep.model_copy(update=settings),
-        out_dir=lesson.out_dir,
-        seed=lesson.seed,
-        start_from=lesson.start_from,
-        progress=lesson.progress,
-        should_stop=lesson.should_stop,
-    )
+    with lesson.progress.stage("distil offline", None) as bar:
+        trained = train_lora(
+            lesson.student,
+            taught,
+            lesson.sleep.model_copy(update=settings),
+            out_dir=lesson.out_dir,
+            seed=lesson.seed,
+            start_from=lesson.start_from,
+            progress=bar.advance,
+            should_stop=lesson.should_stop,
+        )
     metrics = {**trained.metrics, "num_unfinished": float(num_unfinished)}
     return replace(trained, usage=trained.usage + usage, metrics=metrics)
 
@@ -54,12 +57,18 @@ def train_offline(lesson: Lesson) -> TrainedAdapter:
 def _answered(lesson: Lesson) -> tuple[Sequence[TrainingRow], int, Usage]:
     """Rows with the teacher's finished answers, how many it did not finish, and what that cost."""
     asked = list(dict.fromkeys(row.prompt for row in lesson.rows if row.prompt))
-    completions, usage = lesson.teacher.engine.generate(
-        asked,
-        sampling=Sampling(max_new_tokens=lesson.config.max_new_tokens),
-        adapter=lesson.teacher.version,
-        seed=lesson.seed,
-    )
+    completions, usage = list[Completion](), Usage()
+    with lesson.progress.stage("teacher answers", len(asked)) as bar:
+        for start in range(0, len(asked), AT_A_TIME):
+            written, cost = lesson.teacher.engine.generate(
+                asked[start : start + AT_A_TIME],
+                sampling=Sampling(max_new_tokens=lesson.config.max_new_tokens),
+                adapter=lesson.teacher.version,
+                seed=lesson.seed,
+            )
+            completions += written
+            usage += cost
+            bar.advance(len(written))
     answers = {
         prompt: one.text
         for prompt, one in zip(asked, completions, strict=True)

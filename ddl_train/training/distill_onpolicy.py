@@ -68,9 +68,13 @@ def train_on_policy(lesson: Lesson) -> TrainedAdapter:
         return TrainedAdapter(dir=None, failed_because=reason, usage=Usage(), metrics=counts)
     if done := done_before(lesson.out_dir, _facts(lesson, ids)):
         return done
-    watcher = Watcher(lesson.progress, lesson.should_stop)
     teacher = lesson.teacher
-    with quiet_libraries(), _lent(lesson.student, teacher.engine) as (base, teacher_base):
+    with (
+        lesson.progress.stage("distil on-policy", None) as bar,
+        quiet_libraries(),
+        _lent(lesson.student, teacher.engine) as (base, teacher_base),
+    ):
+        watcher = Watcher(bar.advance, lesson.should_stop)
         # a second tree over the same weights, made before PEFT puts the student's layers in
         judge = PeftModel.from_pretrained(shared_view(teacher_base), str(teacher.dir))
         trainer = _make_trainer(base, judge.requires_grad_(False), ids, lesson)

@@ -1,7 +1,8 @@
 """A student comes nearer to its teacher, on-policy and offline, and leaves both bases as they were."""
 
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -149,9 +150,50 @@ def test_a_student_that_is_done_is_not_trained_again(
     engine: TransformersEngine, teacher: Teacher, made: TrainedAdapter
 ) -> None:
     assert made.dir is not None
-    told: list[int] = []
-    again = on_policy(engine, teacher, made.dir.parent, progress=lambda n, total: told.append(n))
-    assert (again.dir, told) == (made.dir, [])
+    told = Told()
+    again = on_policy(engine, teacher, made.dir.parent, progress=told)
+    assert (again.dir, told.stages) == (made.dir, [])
+
+
+class Told:
+    """A `Progress` that keeps name, count and total of every stage."""
+
+    def __init__(self) -> None:
+        self.stages: list[Stage] = []
+
+    @contextmanager
+    def stage(self, name: str, total: int | None) -> Iterator["Stage"]:
+        self.stages.append(Stage(name, total))
+        yield self.stages[-1]
+
+
+@dataclass
+class Stage:
+    name: str
+    total: int | None
+    num_done: int = 0
+
+    def advance(self, n: int, *, total: int | None = None, **facts: float | str) -> None:
+        self.num_done += n
+        self.total = total or self.total
+
+
+def test_each_training_of_a_new_student_is_a_stage_of_its_own_that_ends_at_its_total(
+    teacher: Teacher, tmp_path: Path
+) -> None:
+    make_tiny(tmp_path / "small", seed=5, hidden_size=16)
+    small = load_engine(ModelConfig(base=str(tmp_path / "small"), device="cpu", batch_size=8))
+    told = Told()
+    make_student(
+        lesson(small, teacher, tmp_path / "student", progress=told), rank=2, is_offline=False
+    )
+    assert [one.name for one in told.stages] == [
+        "teacher answers",
+        "distil offline",
+        "distil on-policy",
+    ]
+    assert [one.num_done for one in told.stages] == [one.total for one in told.stages]
+    assert told.stages[0].total == len({row.prompt for row in PROMPTS})
 
 
 def test_a_teacher_is_a_second_tree_over_the_same_weights(engine: TransformersEngine) -> None:
