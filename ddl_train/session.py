@@ -15,6 +15,7 @@ from ddl_train.engines.embedders import load_embedder
 from ddl_train.engines.server_engine import ServerEngine
 from ddl_train.engines.transformers_engine import TransformersEngine, load_engine
 from ddl_train.errors import ServerError
+from ddl_train.memory.reading import longest_texts
 from ddl_train.memory.store import Memory
 from ddl_train.records import BASE, Critic, Embedder, Generator, JsonObject
 from ddl_train.roles.critic import LogitCritic
@@ -119,7 +120,7 @@ def open_run(config: Config, *, should_stop: Callable[[], bool] = never) -> Iter
     """
     pack_dir = load_pack(config.wake.prompts).dir
     with (
-        Run.create(config, pack_dir=pack_dir) as run,
+        Run.propose(config, pack_dir=pack_dir) as run,
         open_session(run, should_stop=should_stop) as session,
     ):
         yield session
@@ -129,7 +130,7 @@ def open_run(config: Config, *, should_stop: Callable[[], bool] = never) -> Iter
 def open_session(
     run: Run, *, critic: Critic | None = None, should_stop: Callable[[], bool] = never
 ) -> Iterator[Session]:
-    """Load the model of a run and open its memory.
+    """Load the model of a run and open its memory; then keep the changes proposed to the run.
 
     Args:
         run: open for writing.
@@ -138,8 +139,10 @@ def open_session(
     """
     config = run.config
     engine = load_engine(config.model)
-    pack = load_pack(run.prompts_dir)
     embedder = load_embedder(config.memory.embedder, engine)
+    _check_longest_prompt(run, engine)
+    run.keep_changes()
+    pack = load_pack(run.prompts_dir)
     memory = Memory(run, embedder)
     servers = _servers(config.wake, engine)
     session = Session(
@@ -157,6 +160,19 @@ def open_session(
         yield session
     finally:
         memory.close()
+
+
+def _check_longest_prompt(run: Run, engine: TransformersEngine) -> None:
+    """Where prompts or the model's limits change: the two longest concepts must fit still.
+
+    Raises:
+        ModelError: they do not.
+    """
+    changed = [key for key, _, _ in run.changes if key.startswith(("model.", "wake.prompts"))]
+    texts = longest_texts(run.database, 2)
+    if changed and len(texts) == 2 and run.config.wake.generator is None:
+        prompt = load_pack(run.prompts_dir).render("propose", a=texts[0], b=texts[1])
+        engine.prompt_ids(prompt, room=run.config.wake.max_new_tokens)
 
 
 def _servers(config: WakeConfig, engine: TransformersEngine) -> dict[str, ServerEngine]:

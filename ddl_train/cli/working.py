@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 def work_on(config: Config, *, pack_dir: Path) -> "Iterator[Session]":
     """Create the run of a config, or take it up again, and load its model.
 
-    A run that this very call made and that cannot be worked on is removed again: a mistyped base
-    must not leave a folder behind that refuses the corrected config.
+    Changes to a run that exists are stored, and said, when its model has been loaded. A run that
+    this very call made and that cannot be worked on is removed again: a mistyped base must not
+    leave a folder behind that refuses the corrected config.
     """
     go_offline_if_local(config)
     servers = check_servers(config)
@@ -33,12 +34,12 @@ def work_on(config: Config, *, pack_dir: Path) -> "Iterator[Session]":
     run_dir = config.run_dir
     is_new = not is_run(run_dir)
     try:
-        with stoppable(run_dir) as stop, Run.create(config, pack_dir=pack_dir) as run:
-            for key, before, after in run.changes:
-                say(f"{key} was {before!r} and is {after!r} from here on")
+        with stoppable(run_dir) as stop, Run.propose(config, pack_dir=pack_dir) as run:
             for note in servers:
                 say(note)
             with open_session(run, should_stop=stop) as session:
+                for key, before, after in run.changes:
+                    say(f"{key} was {before!r} and is {after!r} from here on")
                 yield session
     except DdlTrainError:
         if is_new and is_run(run_dir) and not _has_dreamt(run_dir):

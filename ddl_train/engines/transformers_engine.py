@@ -18,11 +18,11 @@ from ddl_train.engines.adapters import Adapters
 from ddl_train.engines.batches import by_length, pad_left
 from ddl_train.engines.chat import ChatFormat
 from ddl_train.engines.divergence import weigh
+from ddl_train.engines.fitting import check_fit
 from ddl_train.engines.generation import Writer
 from ddl_train.engines.integers import IntegerTree
 from ddl_train.engines.loading import LoadedBase, load_base
 from ddl_train.engines.scoring import Query, Scorer, sum_hidden
-from ddl_train.errors import ModelError
 from ddl_train.records import (
     BASE,
     Completion,
@@ -118,6 +118,16 @@ class TransformersEngine:
         with self.adapters.lent() as model:
             yield model
 
+    def prompt_ids(self, prompt: str, *, room: int = 0) -> list[int]:
+        """Ids of a prompt in the chat format.
+
+        Raises:
+            ModelError: it does not fit, or not with `room` for an answer.
+        """
+        ids = self.chat.prompt_ids(prompt)
+        check_fit(prompt, len(ids), room, self.config, self.max_positions)
+        return ids
+
     def generate(
         self, prompts: Sequence[str], *, sampling: Sampling, adapter: str, seed: int
     ) -> tuple[list[Completion], Usage]:
@@ -125,7 +135,7 @@ class TransformersEngine:
         if not prompts:
             return [], Usage()
         start = time.perf_counter()
-        ids = [self._prompt_ids(prompt, room=sampling.max_new_tokens) for prompt in prompts]
+        ids = [self.prompt_ids(prompt, room=sampling.max_new_tokens) for prompt in prompts]
         with torch.no_grad(), self.adapters.active(adapter) as model:
             writer = Writer(
                 model,
@@ -175,7 +185,7 @@ class TransformersEngine:
         """
         start = time.perf_counter()
         tree = self._tree(low, high)
-        queries = [query for prompt in prompts for query in tree.queries(self._prompt_ids(prompt))]
+        queries = [query for prompt in prompts for query in tree.queries(self.prompt_ids(prompt))]
         answers, num_tokens = self._ask(queries, adapter)
         size = tree.num_queries
         rows = [tree.distribution(answers[i : i + size]) for i in range(0, len(answers), size)]
@@ -248,24 +258,8 @@ class TransformersEngine:
             given = self.chat.completion_ids(item.given.rstrip(), eos=False)
             while num_given < min(len(given), len(whole)) and given[num_given] == whole[num_given]:
                 num_given += 1
-        prompt = self._prompt_ids(item.prompt, room=len(whole))
+        prompt = self.prompt_ids(item.prompt, room=len(whole))
         return prompt + whole[:num_given], whole[num_given:]
-
-    def _prompt_ids(self, prompt: str, *, room: int = 0) -> list[int]:
-        ids = self.chat.prompt_ids(prompt)
-        if len(ids) > self.config.max_length:
-            raise ModelError(
-                f"a prompt of {len(ids)} tokens is longer than model.max_length "
-                f"{self.config.max_length}: {prompt[:60]!r}; raise model.max_length, or lower "
-                "memory.max_tokens"
-            )
-        if self.max_positions is not None and len(ids) + room > self.max_positions:
-            raise ModelError(
-                f"a prompt of {len(ids)} tokens and an answer of {room} do not fit the "
-                f"{self.max_positions} positions of {self.name}: {prompt[:60]!r}; lower "
-                "memory.max_tokens or the number of new tokens"
-            )
-        return ids
 
     def _windows(self, text: str) -> list[tuple[list[int], list[int]]]:
         """BOS (or nothing) and the ids of each window of a plain text."""

@@ -87,6 +87,12 @@ def sample_texts(connection: sqlite3.Connection, most: int) -> Iterator[str]:
     return (row[0] for row in connection.execute(select, (max(1, -(-count // most)),)))
 
 
+def longest_texts(connection: sqlite3.Connection, most: int) -> list[str]:
+    """Texts of the longest concepts, the longest first."""
+    select = "SELECT text FROM concepts ORDER BY length(text) DESC, concept_id LIMIT ?"
+    return [row[0] for row in connection.execute(select, (most,))]
+
+
 def read_insights(
     connection: sqlite3.Connection, *, cycle: int | None, ids: Sequence[int] | None
 ) -> list[Insight]:

@@ -1,4 +1,4 @@
-"""How a run directory comes to be, and what may change when it is taken up again.
+"""How a run directory comes to be.
 
     config.yaml     the resolved config, for people; the database holds it for the program
     prompts/        the prompt pack the run uses, its own copy
@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ddl_train.config import Config, changed_keys, dump_yaml, is_changeable, parse_config
+from ddl_train.config import Config, dump_yaml, parse_config
 from ddl_train.errors import RunError
 from ddl_train.records import BASE
 from ddl_train.storage.database import open_database, transaction
@@ -30,9 +30,6 @@ PROMPTS_NAME = "prompts"
 
 Change = tuple[str, Any, Any]
 """Dotted key, old value, new value."""
-
-_PLACE_KEYS = ("checkpoints_dir",)
-"""Where a run lies is no part of what it is: a folder may be moved."""
 
 
 def is_run(run_dir: Path) -> bool:
@@ -123,37 +120,6 @@ def with_ingested(config: Config) -> Config:
         return with_sources(config, read_ingested(connection))
     finally:
         connection.close()
-
-
-def changes_between(old: Config, new: Config, run_dir: Path) -> list[Change]:
-    """What a resumed run changes.
-
-    Raises:
-        RunError: something changed that makes it another run.
-    """
-    changes = [change for change in changed_keys(old, new) if change[0] not in _PLACE_KEYS]
-    refused = [change for change in changes if not is_changeable(change[0])]
-    if refused:
-        listed = "; ".join(f"{key}: {before!r} -> {after!r}" for key, before, after in refused)
-        raise RunError(
-            f"{run_dir}: the config differs from this run's in what cannot change ({listed}); "
-            "put it back, or give the new run another name"
-        )
-    return changes
-
-
-def replace_prompts(run_dir: Path, pack_dir: Path, *, cycle: int) -> None:
-    """Take another prompt pack; the one used so far stays beside it."""
-    prompts = run_dir / PROMPTS_NAME
-    with explained(run_dir):
-        fresh = run_dir / f"{PROMPTS_NAME}-new"
-        shutil.rmtree(fresh, ignore_errors=True)
-        copy_tree(pack_dir, fresh)
-        if prompts.exists():
-            number = 1 + len(list(run_dir.glob(f"{PROMPTS_NAME}-before-*")))
-            os.replace(prompts, run_dir / f"{PROMPTS_NAME}-before-{number}-cycle-{cycle}")
-        os.replace(fresh, prompts)
-        fsync_dir(run_dir)
 
 
 def _remove_half_made(run_dir: Path) -> None:

@@ -11,34 +11,29 @@ looks at one without a lock. All three are context managers.
 
 import shutil
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Self
 
 from ddl_train.config import Config, dump_yaml
 from ddl_train.errors import RunError
-from ddl_train.records import (
-    BASE,
-    AdapterVersion,
-    Promotion,
-)
+from ddl_train.records import BASE, AdapterVersion, Promotion
 from ddl_train.storage import history
 from ddl_train.storage.adapters import (
     install_adapter,
     keep_adapter,
     verify_adapter,
 )
+from ddl_train.storage.changing import Proposed, keep, propose
 from ddl_train.storage.create import (
     CONFIG_NAME,
     DATABASE_NAME,
     PROMPTS_NAME,
     Change,
-    changes_between,
     is_run,
     make_run,
     read_config,
     read_ingested,
-    replace_prompts,
     with_sources,
     write_config,
     write_ingested,
@@ -56,6 +51,7 @@ class Run(Journal):
         self._lock = lock
         self.changes: list[Change] = []
         """What the config of this opening changed: dotted key, old value, new value."""
+        self._proposed: Proposed | None = None
         try:
             super().__init__(
                 run_dir, open_database(run_dir / DATABASE_NAME, is_read_only=lock is None)
@@ -79,16 +75,32 @@ class Run(Journal):
             RunError: it is another run's directory, in use, or of a newer version.
             ResourceError: the disk is full.
         """
+        with ExitStack() as opened:
+            run = cls.propose(config, pack_dir=pack_dir)
+            opened.callback(run.close)
+            run.keep_changes()
+            opened.pop_all()
+        return run
+
+    @classmethod
+    def propose(cls, config: Config, *, pack_dir: Path) -> Self:
+        """Like `create`, but changes to a run that exists are not stored before `keep_changes`."""
         run_dir = config.run_dir
         if not is_run(run_dir):
             return cls(run_dir, make_run(config, pack_dir=pack_dir))
-        run = cls.open(run_dir)
-        try:
-            run._take_over(config, pack_dir)
-        except BaseException:
-            run.close()
-            raise
+        with ExitStack() as opened:
+            run = cls.open(run_dir)
+            opened.callback(run.close)
+            run._proposed = propose(run.config, with_sources(config, run.ingested), pack_dir)
+            run.config, run.changes = run._proposed.config, list(run._proposed.changes)
+            opened.pop_all()
         return run
+
+    def keep_changes(self) -> None:
+        """Store what `propose` has held back, if anything."""
+        if self._proposed is not None:
+            keep(self.database, self._proposed, self.dir, cycle=self.next_cycle)
+            self._proposed = None
 
     @classmethod
     def open(cls, run_dir: str | Path) -> Self:
@@ -124,7 +136,9 @@ class Run(Journal):
 
     @property
     def prompts_dir(self) -> Path:
-        return self.dir / PROMPTS_NAME
+        """The pack in use; one that is proposed lies where it came from until it is kept."""
+        proposed = self._proposed.pack_dir if self._proposed is not None else None
+        return proposed or self.dir / PROMPTS_NAME
 
     @property
     def index_path(self) -> Path:
@@ -259,18 +273,6 @@ class Run(Journal):
             write_ingested(self.database, list(dict.fromkeys(ingested)))
             write_config(self.database, config)
         self.config = config
-        write_text(self.dir / CONFIG_NAME, dump_yaml(config))
-
-    def _take_over(self, config: Config, pack_dir: Path) -> None:
-        config = with_sources(config, self.ingested)
-        self.changes = changes_between(self.config, config, self.dir)
-        keys = {key for key, _, _ in self.changes}
-        if "wake.prompts" in keys or not self.prompts_dir.is_dir():
-            replace_prompts(self.dir, pack_dir, cycle=self.next_cycle)
-        if self.config != config:
-            with transaction(self.database):
-                write_config(self.database, config)
-            self.config = config
         write_text(self.dir / CONFIG_NAME, dump_yaml(config))
 
     def _sweep(self) -> None:

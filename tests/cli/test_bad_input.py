@@ -1,6 +1,7 @@
 """What a user can get wrong ends in one sentence and exit code 2, and the run is as it was."""
 
 import os
+import shutil
 import sqlite3
 from pathlib import Path
 
@@ -160,6 +161,45 @@ def test_what_makes_another_run_is_refused_on_resume(ddl: CommandLine, project: 
     assert "memory.unit: 'sentence' -> 'chunk'" in called.err
     assert "seed: 0 -> 9" in called.err
     assert fingerprint(project / "checkpoints" / "mine") == before
+
+
+@pytest.mark.parametrize(
+    ("overrides", "words"),
+    [
+        (["num_cycles=3", "model.device=cuda"], "torch sees no GPU"),
+        (["sleep.r=8", "model.max_length=16"], "is longer than model.max_length 16"),
+        (["num_cycles=3", "model.base=moved"], "holds no *.safetensors weights"),
+        (["wake.prompts=wordy"], "is longer than model.max_length 2000"),
+    ],
+)
+def test_a_change_that_cannot_be_worked_with_is_not_kept(
+    ddl: CommandLine, project: Path, tiny: Path, overrides: list[str], words: str
+) -> None:
+    if "cuda" in overrides[-1] and pytest.importorskip("torch").cuda.is_available():
+        pytest.skip("there is a GPU here")
+    shutil.copytree(tiny, project / "moved")
+    shutil.copytree(BUILT_IN / "default", project / "wordy")
+    with (project / "wordy" / "propose.jinja").open("a") as template:
+        template.write("at length, " * 2000)
+    made = ddl("init", "mine.yaml", "model.base=moved")
+    assert made.code == 0, made.err
+    if "base" in overrides[-1]:
+        (project / "moved" / "model.safetensors").unlink()
+    before = fingerprint(project / "checkpoints" / "mine")
+    called = ddl("run", "mine.yaml", "model.base=moved", *overrides)
+    assert called.code == 2
+    assert is_one_sentence(called.err), called.err
+    assert words in called.err
+    assert fingerprint(project / "checkpoints" / "mine") == before
+
+
+def test_a_change_that_can_be_worked_with_is_kept_and_said(ddl: CommandLine, project: Path) -> None:
+    assert ddl("init", "mine.yaml").code == 0
+    called = ddl("run", "mine.yaml", "num_cycles=1", "model.max_length=1999", "--quiet")
+    assert called.code == 0, called.err
+    assert "model.max_length was 2000 and is 1999 from here on" in called.err
+    with Run.read(project / "checkpoints" / "mine") as run:
+        assert run.config.model.max_length == 1999
 
 
 def test_a_folder_that_is_no_run_is_not_touched(ddl: CommandLine, project: Path) -> None:
