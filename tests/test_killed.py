@@ -25,7 +25,7 @@ POINTS = [
     ("ddl_train.storage.history:finish_stage<", 1),  # wake is done and does not know it
     ("ddl_train.cycle:study>", 1),  # items written by the model, and not stored
     ("ddl_train.training.watcher:Watcher.on_step_end>", 7),  # between two checkpoints
-    ("ddl_train.training.lora:close_night<", 1),  # trained, and not packed
+    ("ddl_train.training.running:close_night<", 1),  # trained, and not packed
     ("ddl_train.storage.run:install_adapter<", 1),  # packed, and not in place
     ("ddl_train.storage.run:install_adapter>", 1),  # in place, and not known
     ("ddl_train.storage.run:Run.save_report>", 1),  # the candidate is measured, the base is not
