@@ -148,6 +148,31 @@ def test_a_check_of_a_section_does_not_print_the_section(tmp_path: Path) -> None
     assert "{" not in said
 
 
+@pytest.mark.parametrize(
+    ("override", "sentence"),
+    [
+        ("wake.num_pairs=sixteen", "got 'sixteen'; expected a whole number"),
+        ("wake.num_pairs=1.5", "got 1.5; expected a whole number"),
+        ("wake.num_pairs=-1", "got -1; expected more than 0"),
+        ("evaluate.num_dream_pairs=3", "got 3; expected 10 or more"),
+        ("promote.confidence=1.0", "got 1.0; expected less than 1"),
+        ("sleep.learning_rate=fast", "got 'fast'; expected a number"),
+        ("sleep.learning_rate=.nan", "got nan; expected a finite number"),
+        ("memory.sources=", "got nothing; expected a list"),
+        ("memory.sources=[]", "got []; expected a list of 1 or more"),
+        ("memory.sources=[3]", "got 3; expected text"),
+        ("model.load_in_4bit=perhaps", "got 'perhaps'; expected true or false"),
+        ("memory.unit=paragraph", "got 'paragraph'; expected 'sentence' or 'chunk'"),
+    ],
+)
+def test_what_was_expected_is_said_in_plain_words(
+    tmp_path: Path, override: str, sentence: str
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_config(written(tmp_path), [override])
+    assert str(caught.value).endswith(f": {sentence}")
+
+
 def test_a_value_in_place_of_a_section_is_said_in_plain_words(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"^ok\.yaml: wake: got 3; expected a section with keys$"):
         load_config(written(tmp_path, "wake: 3\n"))

@@ -13,6 +13,31 @@ COMMAND_LINE = "command line"
 """Where overrides come from, in errors."""
 
 
+_EXPECTED = {
+    "int_type": "a whole number",
+    "int_parsing": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "float_parsing": "a number",
+    "finite_number": "a finite number",
+    "bool_type": "true or false",
+    "bool_parsing": "true or false",
+    "string_type": "text",
+    "string_too_short": "some text",
+    "list_type": "a list",
+    "too_short": "a list of {min_length} or more",
+    "dict_type": "a section with keys",
+    "model_type": "a section with keys",
+    "model_attributes_type": "a section with keys",
+    "literal_error": "{expected}",
+    "greater_than": "more than {gt:g}",
+    "greater_than_equal": "{ge:g} or more",
+    "less_than": "less than {lt:g}",
+    "less_than_equal": "{le:g} or less",
+}
+"""What a value should have been, by the type of pydantic's error; in braces its context."""
+
+
 def explain(error: ValidationError, where: str, overridden: Sequence[str]) -> str:
     """All problems of a config in one sentence each, by where they come from."""
     found: dict[str, list[str]] = {}
@@ -42,12 +67,13 @@ def _sentence(problem: ErrorDetails) -> str:
     if problem["type"] == "missing":
         return f"{inside}lacks the key {place[-1]!r}"
     message = problem["msg"].removeprefix("Value error, ")
-    if problem["type"] in ("model_type", "model_attributes_type"):
-        message = "expected a section with keys"
+    if expected := _EXPECTED.get(problem["type"]):
+        message = "expected " + expected.format(**problem.get("ctx", {}))
     # a check of a whole section names its keys itself
     if problem["type"] == "value_error" and isinstance(problem["input"], dict):
         return f"{'.'.join(place)}: {message}"
-    return f"{'.'.join(place)}: got {problem['input']!r}; {message}"
+    got = "nothing" if problem["input"] is None else repr(problem["input"])
+    return f"{'.'.join(place)}: got {got}; {message}"
 
 
 def _keys_of(sections: list[str]) -> list[str]:

@@ -4,6 +4,7 @@ Text is UTF-8, with or without a byte order mark; anything else is refused with 
 first bad byte. A row of JSONL, JSON, Parquet or a dataset is a document of its own.
 """
 
+import codecs
 import hashlib
 import json
 import os
@@ -26,6 +27,8 @@ SUFFIXES = (*MARKDOWN, *PLAIN, *LINES, ".json", ".parquet", *CONVERTED)
 
 _CONTROL = re.compile(r"[\x01-\x08\x0e-\x1a\x1c-\x1f\x7f]")
 _MOST_CONTROL_SHARE = 0.01
+_OTHER_UNICODE = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE)
+"""Byte order marks of text that iconv converts; that of UTF-32 LE begins as the first does."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -81,11 +84,13 @@ def read_text(path: Path) -> str:
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
+        if _is_binary(content.decode("latin-1")) and not content.startswith(_OTHER_UNICODE):
+            raise SourceError(f"{path}: is a binary file, not text") from None
         raise SourceError(
             f"{path}: is not UTF-8 text (byte {error.start} is {content[error.start]:#04x}); "
             "convert it, for example with iconv"
         ) from None
-    if "\x00" in text or len(_CONTROL.findall(text)) > _MOST_CONTROL_SHARE * len(text):
+    if _is_binary(text):
         raise SourceError(f"{path}: is a binary file, not text")
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
@@ -112,6 +117,10 @@ def check_regular(path: Path) -> None:
         raise SourceError(f"{path}: cannot be read ({error.strerror})") from None
     if not stat.S_ISREG(mode):
         raise SourceError(f"{path}: is no plain file (a pipe, a socket or a device)")
+
+
+def _is_binary(text: str) -> bool:
+    return "\x00" in text or len(_CONTROL.findall(text)) > _MOST_CONTROL_SHARE * len(text)
 
 
 def _read_bytes(path: Path) -> bytes:
@@ -208,7 +217,11 @@ def _row(place: Path, number: int, text: str, where: str) -> Document:
 def _json(text: str, where: str) -> Any:
     try:
         return json.loads(text)
-    except (json.JSONDecodeError, RecursionError) as error:
+    except json.JSONDecodeError as error:
+        line = f"line {error.lineno}, " if "\n" in error.doc else ""
+        place = f"{line}column {error.colno}"
+        raise SourceError(f"{where}: is not valid JSON ({error.msg}: {place})") from None
+    except RecursionError as error:
         raise SourceError(f"{where}: is not valid JSON ({_first_line(error)})") from None
 
 

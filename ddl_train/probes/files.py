@@ -129,7 +129,10 @@ def _json_lines(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
         where = f"{path}:{number}"
         try:
             value = json.loads(line)
-        except (json.JSONDecodeError, RecursionError) as error:
+        except json.JSONDecodeError as error:
+            place = f"column {error.colno}"
+            raise ProbeError(f"{where}: not JSON ({error.msg}: {place})") from None
+        except RecursionError as error:
             raise ProbeError(f"{where}: not JSON ({error})") from None
         if not isinstance(value, dict):
             raise ProbeError(f"{where}: expected a JSON object, got {type(value).__name__}")

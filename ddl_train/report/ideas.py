@@ -134,11 +134,11 @@ def _cycles(run: Run) -> dict[tuple[int, str], int]:
 def print_admitted(insights: list[JsonObject], console: Console) -> None:
     """A table of insights; their parents and reasons are in --json and --lineage."""
     table = _table("id", "cycle", "depth", *COLUMNS.values())
-    table.add_column("insight, and why it was admitted")
+    table.add_column("insight, and the critic's own words")
     for one in insights:
         idea = Text(printable(one["text"]))
         if one["rationale"]:
-            idea.append(f"\n{printable(one['rationale'])}", style="dim")
+            idea.append(f"\nthe critic: {printable(one['rationale'])}", style="dim")
         table.add_row(str(one["id"]), str(one["cycle"] + 1), str(one["depth"]), *_scores(one), idea)
     console.print(table)
 

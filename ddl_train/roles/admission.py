@@ -17,22 +17,23 @@ def admit(scores: Scores, config: WakeConfig) -> str | None:
     ):
         value = getattr(scores, axis)
         if least is not None and not value >= least:
-            return f"{axis}: {value:.1f} is below {least:g}"
+            return f"{axis}: {_apart(value, least, 1)} is below {least:g}"
     if config.min_support is not None:
         if scores.support is None:
             return "support: was not measured"
         if not scores.support >= config.min_support:
             return (
-                f"support: the conclusion has probability {scores.support:.2f} a token under the "
-                f"frozen base, below {config.min_support:g}"
+                f"support: the conclusion has probability "
+                f"{_apart(scores.support, config.min_support, 2)} a token under the frozen base, "
+                f"below {config.min_support:g}"
             )
     if config.max_disagreement is not None:
         if scores.disagreement is None:
             return "disagreement: was not measured"
         if not scores.disagreement <= config.max_disagreement:
             return (
-                f"disagreement: {scores.disagreement:.1f} points between two orders of the "
-                f"criteria, above {config.max_disagreement:g}"
+                f"disagreement: {_apart(scores.disagreement, config.max_disagreement, 1)} points "
+                f"between two orders of the criteria, above {config.max_disagreement:g}"
             )
     return None
 
@@ -63,6 +64,13 @@ def room_now(quota: int | None, done: int, total: int, admitted: int) -> int | N
         admitted: in the cycle so far.
     """
     return None if quota is None else math.ceil(quota * done / total) - admitted
+
+
+def _apart(value: float, limit: float, digits: int) -> str:
+    """A number with at least so many digits, and as many as tell it from the limit it missed."""
+    while float(text := f"{value:.{digits}f}") == limit and value != limit:
+        digits += 1
+    return text
 
 
 def _sum(scores: Scores | None) -> float:

@@ -185,6 +185,9 @@ def test_without_the_converter_the_extra_is_named(
         read(tmp_path / "paper.pdf")
 
 
+CUT = r"jsonl:2: is not valid JSON \(Unterminated string starting at: column 10\)$"
+
+
 def make_fifo(path: Path) -> None:
     os.mkfifo(path)
 
@@ -208,13 +211,21 @@ def make_broken_link(path: Path) -> None:
         ("latin.txt", lambda path: path.write_bytes("Straße".encode("latin-1")), "byte 4 is 0xdf"),
         ("utf16.txt", lambda path: path.write_text("text", "utf-16"), "not UTF-8"),
         ("utf16le.txt", lambda path: path.write_text("text", "utf-16-le"), "binary"),
+        ("random.md", lambda path: path.write_bytes(bytes(range(253, 0, -1))), "a binary file"),
+        ("photo.txt", lambda path: path.write_bytes(b"\x89PNG\r\n\x1a\n\0\0"), "a binary file"),
         ("nul.txt", lambda path: path.write_bytes(b"a\x00b"), "binary"),
         ("elf.txt", lambda path: path.write_bytes(b"\x7fELF\x02\x01\x01" * 9), "binary"),
         ("pipe.md", make_fifo, "no plain file"),
         ("loop.md", make_loop, "cannot be read"),
         ("broken.md", make_broken_link, "link to nothing"),
         ("photo.jpeg", lambda path: path.write_bytes(b"\xff\xd8"), "files of this kind"),
-        ("bad.jsonl", lambda path: path.write_text('{"text": "a"}\n{"text": '), "jsonl:2: is not"),
+        (
+            "bad.jsonl",
+            lambda path: path.write_text('{"text": "a"}\n{"text": '),
+            "jsonl:2: is not.*column 10",
+        ),
+        ("cut.jsonl", lambda path: path.write_text('{"text": "a"}\n{"text": "b'), CUT),
+        ("cut.json", lambda path: path.write_text('[\n"a",\n'), "json: is not.*line 3, column 1"),
         ("list.jsonl", lambda path: path.write_text("[1]"), "jsonl:1: holds list"),
         ("key.jsonl", lambda path: path.write_text('{"body": "a"}'), "it has body.*text_column"),
         ("type.jsonl", lambda path: path.write_text('{"text": 3}'), "'text' is int"),

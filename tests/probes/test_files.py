@@ -54,7 +54,7 @@ def test_messages_are_a_raw_prompt(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("{", "not JSON"),
+        ("{", r"not JSON \(Expecting .*: column 2\)$"),
         ("[1]", "expected a JSON object"),
         (GOOD | {"promt": "x"}, "unknown key 'promt'"),
         ({"id": "x", "answers": ["a"]}, "prompt is None"),

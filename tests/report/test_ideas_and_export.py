@@ -41,6 +41,14 @@ def test_an_insight_tells_why_it_was_admitted_and_from_what(run_dir: Path) -> No
     assert [parent["kind"] for parent in insight["parents"]] == ["insight", "document"]
 
 
+def test_the_critics_words_are_not_given_as_the_reason(run_dir: Path) -> None:
+    stream = io.StringIO()
+    with Run.read(run_dir) as run:
+        ideas.print_admitted(ideas.admitted(run), Console(file=stream, width=100))
+    assert "the critic: it holds together" in stream.getvalue()
+    assert "why it was admitted" not in stream.getvalue()
+
+
 def test_a_refused_idea_tells_the_rule(run_dir: Path) -> None:
     with Run.read(run_dir) as run:
         refused = ideas.rejected(run)

@@ -32,6 +32,21 @@ def test_the_first_rule_that_is_missed_is_named(scores: Scores, rule: str | None
     assert (reason.partition(":")[0] if reason else None) == rule
 
 
+@pytest.mark.parametrize(
+    ("scores", "words"),
+    [
+        (a_scores(7, 3.14159, 7, support=0.9), "coherence: 3.1 is below 6"),
+        (a_scores(7, 5.9996, 7, support=0.9), "coherence: 5.9996 is below 6"),
+        (a_scores(7, 7, 7, support=0.4999), "0.4999 a token under the frozen base, below 0.5"),
+        (a_scores(7, 7, 7, support=0.9, disagreement=2.01), "disagreement: 2.01 points"),
+    ],
+)
+def test_what_is_just_missed_is_said_with_the_digits_that_show_it(
+    scores: Scores, words: str
+) -> None:
+    assert words in (admit(scores, STRICT) or "")
+
+
 def test_rules_that_are_off_refuse_nothing() -> None:
     off = WakeConfig(min_novelty=None, min_coherence=None, min_utility=None, max_disagreement=None)
     assert admit(a_scores(1, 1, 1, disagreement=9), off) is None
