@@ -5,7 +5,7 @@ first looks whether the repository holds all of it: it makes the commit that is 
 """
 
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from ddl_train.hub.folder import OUTBOX_NAME, check_whole
 from ddl_train.hub.merging import check_answer
 from ddl_train.hub.remote import Change, Remote, compare
 from ddl_train.memory.reading import read_study_items
-from ddl_train.records import AdapterVersion
+from ddl_train.records import AdapterVersion, JsonObject
 from ddl_train.roles.prompts import load_pack
 from ddl_train.storage import outbox
 from ddl_train.storage.files import remove, sha256_of, tmp_path
@@ -47,11 +47,18 @@ def clear_outbox(run: Run, keep: Iterable[Path] = ()) -> None:
 
 
 def plan(
-    run: Run, hub: Hub, repo_id: str, repo_type: RepoType, local: Mapping[str, Path]
-) -> tuple[Remote | None, list[Change]]:
-    """A repository as it is now, and what sending these files would do to it."""
+    run: Run,
+    hub: Hub,
+    repo_id: str,
+    repo_type: RepoType,
+    local: Mapping[str, Path],
+    terms: JsonObject,
+) -> tuple[Remote | None, list[Change], str | None]:
+    """A repository as it is now, what sending these files would do to it, and why it is refused."""
     remote = hub.look(repo_id, repo_type)
-    return remote, compare(local, remote, _published(run, repo_id, repo_type))
+    published = _published(run, repo_id, repo_type)
+    refusal = _refusal(hub, repo_id, repo_type, remote, {*published, *local}, terms)
+    return remote, compare(local, remote, published), refusal
 
 
 def deliver(run: Run, row: OutboxRow, hub: Hub) -> Delivered:
@@ -85,11 +92,10 @@ def deliver(run: Run, row: OutboxRow, hub: Hub) -> Delivered:
 def _send(run: Run, row: OutboxRow, folder: Path, hub: Hub) -> Sent:
     remote = hub.look(row.repo_id, row.repo_type)
     published = _published(run, row.repo_id, row.repo_type)
-    try:
-        _check_target(hub, row, remote, published)
-    except HubError:
+    known = {*published, *row.manifest}
+    if refusal := _refusal(hub, row.repo_id, row.repo_type, remote, known, row.terms):
         outbox.drop(run.database, row)
-        raise
+        raise HubError(refusal)
     if remote is None:
         hub.create(row.repo_id, row.repo_type, is_public=row.terms["is_public"])
         remote = hub.look(row.repo_id, row.repo_type)
@@ -107,40 +113,44 @@ def _send(run: Run, row: OutboxRow, folder: Path, hub: Hub) -> Sent:
     )
 
 
-def _check_target(
-    hub: Hub, row: OutboxRow, remote: Remote | None, published: Iterable[str]
-) -> None:
-    """Refuse a repository that is something else, or more public than was asked for."""
+def _refusal(
+    hub: Hub,
+    repo_id: str,
+    repo_type: RepoType,
+    remote: Remote | None,
+    known: Collection[str],
+    terms: JsonObject,
+) -> str | None:
+    """Why nothing is sent to a repository: it is something else, or more public than asked for."""
     if remote is None:
-        other: RepoType = "dataset" if row.repo_type == "model" else "model"
-        if hub.look(row.repo_id, other) is not None:
-            raise HubError(
-                f"{row.repo_id} is a {other} repository and this is a {row.repo_type}; choose "
-                "another --repo-id"
-            )
-        return
-    if not remote.is_private and not row.terms["is_public"]:
-        raise HubError(
-            f"{row.repo_id} is public and --public was not typed; type it, or choose a private "
+        other: RepoType = "dataset" if repo_type == "model" else "model"
+        if hub.look(repo_id, other) is None:
+            return None
+        return (
+            f"{repo_id} is a {other} repository and this is a {repo_type}; choose another --repo-id"
+        )
+    if not remote.is_private and not terms["is_public"]:
+        return (
+            f"{repo_id} is public and --public was not typed; type it, or choose a private "
             "repository"
         )
-    if remote.is_private and row.terms["is_public"]:
-        raise HubError(
-            f"{row.repo_id} is private already, and --public is for repositories that publish makes; "
+    if remote.is_private and terms["is_public"]:
+        return (
+            f"{repo_id} is private already, and --public is for repositories that publish makes; "
             "open it in its settings on the Hub, or leave --public out"
         )
-    known = {*published, *row.manifest}
     foreign = [
         path
         for path in remote.files
-        if path.endswith(WEIGHTS) and path not in known and row.repo_type == "model"
+        if path.endswith(WEIGHTS) and path not in known and repo_type == "model"
     ]
-    if foreign:
-        what = "merged model" if row.terms["is_merged"] else "adapter"
-        raise HubError(
-            f"{row.repo_id} holds other weights ({foreign[0]}), so it is not the repository of "
-            f"this {what}; choose another --repo-id"
-        )
+    if not foreign:
+        return None
+    what = "merged model" if terms["is_merged"] else "adapter"
+    return (
+        f"{repo_id} holds other weights ({foreign[0]}), so it is not the repository of this {what}; "
+        "choose another --repo-id"
+    )
 
 
 def _fetch_and_compare(run: Run, row: OutboxRow, sent: Sent, hub: Hub) -> str | None:

@@ -37,6 +37,21 @@ from ddl_train.roles.prompts import load_pack
 from ddl_train.storage.run import Run
 
 
+def check_request(
+    run: Run, adapter: AdapterVersion, request: Request, *, dataset_id: str | None = None
+) -> None:
+    """What was asked for can be done, as far as no file but the adapter's must be read for it.
+
+    Arguments and errors as of `prepare_model`.
+    """
+    check_repo_id(request.repo_id)
+    if dataset_id is not None:
+        check_repo_id(dataset_id)
+    name_base(adapter, request.base_id)
+    config = model_config(run.config, adapter)
+    settle_licences(config.license, run.config.memory.license, request.licenses)
+
+
 def prepare_model(
     run: Run,
     adapter: AdapterVersion,

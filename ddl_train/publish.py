@@ -5,10 +5,13 @@ prepare   `prepare.py`: a folder for each repository, by an allow-list, scanned
 deliver   `deliver.py`: one commit, fetched back and compared
 """
 
-from ddl_train.errors import RunError
+from collections.abc import Sequence
+from pathlib import Path
+
+from ddl_train.errors import ProbeError, RunError
 from ddl_train.probes.files import is_probe_file, read_probes
 from ddl_train.probes.suites import FILE_SUITES, identified
-from ddl_train.records import BASE, AdapterVersion
+from ddl_train.records import BASE, AdapterVersion, Probe
 from ddl_train.storage.adapters import verify_adapter
 from ddl_train.storage.run import Run
 from ddl_train.storage.students import newest_student, teacher_of
@@ -25,22 +28,24 @@ def choose_adapter(run: Run, name: str) -> AdapterVersion:
         found = newest_student(run.database)
         if found is None:
             raise RunError(
-                f"{run.dir}: no adapter of this run was distilled; `ddl-train distill RUN` makes one"
+                f"{run.dir}: no adapter of this run was distilled; `ddl-train distill {run.dir}` "
+                "makes one"
             )
         name = found
     elif name == "current":
         if run.current == BASE:
             raise RunError(
                 f"{run.dir}: no adapter is promoted, so there is nothing to publish; `ddl-train "
-                "status RUN` tells what became of its nights"
+                f"status {run.dir}` tells what became of its nights"
             )
         name = run.current
     adapter = run.adapter(name)
+    name = adapter.version
     promoted = {row.promotion.candidate for row in run.promotions() if row.promotion.promoted}
     if name not in promoted and teacher_of(run.database, name) is None:
         raise RunError(
-            f'{run.dir}: {name} was never promoted; `ddl-train promote RUN {name} --why "..."` '
-            "says that a person wants it"
+            f"{run.dir}: {name} was never promoted; `ddl-train promote {run.dir} {name} --why "
+            '"..."` says that a person wants it'
         )
     verify_adapter(adapter.path)
     return adapter
@@ -50,18 +55,14 @@ def check_probes(run: Run, adapter: AdapterVersion) -> None:
     """The questions that an adapter was measured with must still be the ones on disk.
 
     Raises:
-        RunError: a question was changed or taken away since.
-        ProbeError: a file cannot be read.
+        RunError: a question was changed or taken away since, or a file cannot be read.
     """
     config = run.config.evaluate
     for suite in FILE_SUITES:
         paths = [
             path for path in getattr(config, suite) if suite != "retention" or is_probe_file(path)
         ]
-        now = {
-            probe.probe_id
-            for probe in identified(one for path in paths for one in read_probes(path))
-        }
+        now = _questions(run, adapter, suite, paths)
         asked = {
             item.probe_id
             for report in run.reports(adapter.cycle)
@@ -75,3 +76,19 @@ def check_probes(run: Run, adapter: AdapterVersion) -> None:
                 f"removed since {adapter.version} was measured, so its figures are of other "
                 "questions; put them back, or measure and promote another night"
             )
+
+
+def _questions(run: Run, adapter: AdapterVersion, suite: str, paths: Sequence[str]) -> set[str]:
+    """Ids of what the files of a suite ask now."""
+    probes: list[Probe] = []
+    for path in paths:
+        try:
+            probes += read_probes(path)
+        except ProbeError as error:
+            what = error if Path(path).exists() else f"{path} is missing"
+            raise RunError(
+                f"{run.dir}: the questions of {suite} that {adapter.version} was measured with "
+                f"cannot be compared with those on disk ({what}); put the file back as it was, or "
+                "measure and promote another night"
+            ) from None
+    return {probe.probe_id for probe in identified(probes)}

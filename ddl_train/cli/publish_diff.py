@@ -10,7 +10,7 @@ from ddl_train.cli.boundary import say
 
 if TYPE_CHECKING:
     from ddl_train.hub.client import Hub
-    from ddl_train.hub.parcel import Parcel
+    from ddl_train.hub.parcel import Parcel, Request
     from ddl_train.hub.remote import Change
     from ddl_train.storage.run import Run
 
@@ -20,23 +20,34 @@ MAX_LINES = 60
 MARKS = {"added": "+", "changed": "~", "removed": "-", "same": "="}
 
 
-def show_plans(run: "Run", hub: "Hub", parcels: Sequence["Parcel"]) -> None:
-    """What would change, where the Hub can be asked; what there is, where it cannot."""
+def show_plans(
+    run: "Run", hub: "Hub", parcels: Sequence["Parcel"], request: "Request"
+) -> list[str]:
+    """What would change, where the Hub can be asked; what there is, where it cannot.
+
+    Returns:
+        Why a repository would be refused, in sentences.
+    """
     from ddl_train.deliver import plan
     from ddl_train.errors import HubError
 
     console = output()
+    refusals: list[str] = []
     for parcel in parcels:
         local = {name: parcel.folder / name for name in parcel.manifest}
         console.print(f"{parcel.repo_id} ({parcel.repo_type}): {parcel.folder}", soft_wrap=True)
         try:
-            remote, changes = plan(run, hub, parcel.repo_id, parcel.repo_type, local)
+            remote, changes, refusal = plan(
+                run, hub, parcel.repo_id, parcel.repo_type, local, request.terms
+            )
         except HubError as error:
             say(f"{error}; what the repository holds now is not known")
             for name, path in local.items():
                 console.print(f"  ? {name}  {path.stat().st_size:,} bytes", soft_wrap=True)
             continue
-        if remote is None:
+        if refusal is not None:
+            refusals.append(refusal)
+        elif remote is None:
             console.print("  there is no such repository that you can see; it would be made")
         for change in changes:
             console.print(
@@ -46,6 +57,7 @@ def show_plans(run: "Run", hub: "Hub", parcels: Sequence["Parcel"]) -> None:
             console.print(f"    {name}  not ours, stays", soft_wrap=True)
         if remote is not None:
             _show_lines(run, hub, parcel, changes, remote.commit)
+    return refusals
 
 
 def _show_lines(

@@ -100,24 +100,29 @@ def publish(
 
 def _publish(run: "Run", request: "Request", name: str, *, has_dataset: bool, is_dry: bool) -> None:
     from ddl_train.deliver import clear_outbox
+    from ddl_train.errors import HubError
     from ddl_train.hub.client import Hub, check_repo_id
-    from ddl_train.prepare import prepare_dataset, prepare_model
+    from ddl_train.prepare import check_request, prepare_dataset, prepare_model
     from ddl_train.publish import check_probes, choose_adapter
     from ddl_train.report.evidence import draw_evidence, read_evidence
     from ddl_train.storage import outbox
 
     check_repo_id(request.repo_id)
     adapter = choose_adapter(run, name)
-    check_probes(run, adapter)
     dataset_id = f"{request.repo_id}-insights" if has_dataset else None
+    check_request(run, adapter, request, dataset_id=dataset_id)
+    check_probes(run, adapter)
     evidence, plots = read_evidence(run, adapter), draw_evidence(run)
     parcels = [prepare_model(run, adapter, evidence, plots, request, dataset_id=dataset_id)]
     if dataset_id is not None:
         parcels.append(prepare_dataset(run, adapter, request, dataset_id))
+    refusals: list[str] = []
     if is_dry:
         clear_outbox(run, keep=[parcel.folder for parcel in parcels])
-        show_plans(run, Hub(), parcels)
+        refusals = show_plans(run, Hub(), parcels, request)
     _refuse_findings(run, parcels, is_dry=is_dry)
+    if refusals:
+        raise HubError(refusals[0])
     if is_dry:
         return
     rows = [

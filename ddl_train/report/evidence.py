@@ -131,7 +131,7 @@ def _reports(run: Run, adapter: AdapterVersion) -> tuple[EvalReport, EvalReport]
     if not cycles:
         raise RunError(
             f"{run.dir}: holds no evaluation of {adapter.version} beside the base, so there is no "
-            "evidence to publish; `ddl-train eval RUN` measures a night"
+            f"evidence to publish; `ddl-train eval {run.dir}` measures a night"
         )
     cycle = adapter.cycle if adapter.cycle in cycles else cycles[-1]
     return found[cycle, adapter.version], found[cycle, BASE]

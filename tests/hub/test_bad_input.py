@@ -51,6 +51,7 @@ def test_without_a_promoted_adapter_there_is_nothing_to_publish(
     called = ddl("publish", run_dir, *ASKED)
     assert (called.code, is_one_sentence(called.err)) == (2, True)
     assert "no adapter is promoted" in called.err
+    assert f"`ddl-train status {run_dir}`" in called.err
 
 
 def test_an_adapter_that_was_never_promoted_is_not_published(
@@ -61,6 +62,16 @@ def test_an_adapter_that_was_never_promoted_is_not_published(
     called = ddl("publish", run_dir, *ASKED, "--adapter", other)
     assert (called.code, is_one_sentence(called.err)) == (2, True)
     assert "was never promoted" in called.err
+
+
+def test_the_beginning_of_a_version_is_enough(
+    ddl: CommandLine, hub: LocalHub, run_dir: Path
+) -> None:
+    with Run.read(run_dir) as run:
+        current = run.current
+    called = ddl("publish", run_dir, *ASKED, "--adapter", current[:6])
+    assert called.code == 0, called.err
+    assert current in hub.repo(NAME).files()["README.md"].decode()
 
 
 def test_an_adapter_without_an_evaluation_is_not_published(
@@ -110,6 +121,49 @@ def test_questions_that_changed_since_promotion_stop_it(
     assert (called.code, is_one_sentence(called.err)) == (2, True)
     assert "8 of 8 questions of retention were changed" in called.err
     assert hub.asked == []
+
+
+def test_questions_that_are_gone_are_said_in_words_of_publish(
+    ddl: CommandLine, hub: LocalHub, tmp_path: Path
+) -> None:
+    run_dir = publishable_run(tmp_path / "own")
+    (tmp_path / "own" / "retention.jsonl").unlink()
+    called = ddl("publish", run_dir, *ASKED)
+    assert (called.code, is_one_sentence(called.err)) == (2, True)
+    assert "the questions of retention that" in called.err
+    assert "retention.jsonl is missing); put the file back" in called.err
+    assert "--probes" not in called.err
+    assert hub.asked == []
+
+
+def test_questions_that_cannot_be_read_are_said_with_the_line(
+    ddl: CommandLine, hub: LocalHub, tmp_path: Path
+) -> None:
+    run_dir = publishable_run(tmp_path / "own")
+    (tmp_path / "own" / "retention.jsonl").write_text("no json\n")
+    called = ddl("publish", run_dir, *ASKED)
+    assert (called.code, is_one_sentence(called.err)) == (2, True)
+    assert "retention.jsonl:1: not JSON" in called.err
+    assert "put the file back" in called.err
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--repo-id", NAME], "--base-id OWNER/NAME@COMMIT"),
+        (["--repo-id", NAME, "--base-id", "a/b/c"], "'a/b/c' is no model of the Hub"),
+        ([*ASKED, "--license", "no such one"], "'no such one' is no licence"),
+        (["--repo-id", "ada/" + "d" * 90, "--base-id", "a/b", "--dataset"], "is no name of a"),
+    ],
+)
+def test_what_was_typed_is_looked_at_before_any_probe_file(
+    ddl: CommandLine, hub: LocalHub, tmp_path: Path, options: list[str], words: str
+) -> None:
+    run_dir = publishable_run(tmp_path / "own")
+    (tmp_path / "own" / "retention.jsonl").unlink()
+    called = ddl("publish", run_dir, *options)
+    assert (called.code, is_one_sentence(called.err)) == (2, True)
+    assert words in called.err
 
 
 def test_a_licence_that_nobody_knows_stops_it_and_says_how_to_state_it(

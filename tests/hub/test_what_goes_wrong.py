@@ -2,7 +2,7 @@
 
 import json
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -270,3 +270,32 @@ def test_a_private_repository_is_not_left_private_in_silence_when_public_is_type
     hub.make(NAME)
     refused(ddl("publish", run_dir, *ASKED, "--public"), "is private already")
     assert (hub.repo(NAME).num_commits, states(run_dir)) == (0, [])
+
+
+def other_weights(hub: LocalHub) -> None:
+    repo = hub.make(NAME)
+    repo.add("main", "a model", {"model.safetensors": b"weights", "config.json": b"{}"})
+
+
+@pytest.mark.parametrize(
+    ("make", "options", "words"),
+    [
+        (lambda hub: hub.make(NAME, is_private=False), [], "--public was not typed"),
+        (lambda hub: hub.make(NAME), ["--public"], "is private already"),
+        (lambda hub: hub.make(NAME, "dataset"), [], "is a dataset repository"),
+        (other_weights, [], "other weights (model.safetensors)"),
+    ],
+)
+def test_a_dry_run_says_what_would_be_refused(
+    ddl: CommandLine,
+    hub: LocalHub,
+    run_dir: Path,
+    make: Callable[[LocalHub], object],
+    options: list[str],
+    words: str,
+) -> None:
+    make(hub)
+    called = ddl("publish", run_dir, *ASKED, *options, "--dry-run")
+    refused(called, words)
+    assert "it would be made" not in called.out
+    assert states(run_dir) == []
