@@ -85,9 +85,9 @@ def _load_versions(session: "Session", wanted: Wanted) -> list[str]:
     versions = [BASE]
     for name in (wanted.adapter or "current", *wanted.against):
         version = run.current if name == "current" else name
+        if version not in own and (name == wanted.adapter or run.versions_like(version)):
+            version = run.adapter(version).version
         if version not in own:
-            if name == wanted.adapter:
-                run.adapter(version)
             load_adapter(session.engine, version)
         versions.append(version)
     return list(dict.fromkeys(versions))

@@ -73,6 +73,7 @@ def ask(
     from rich.table import Table
 
     from ddl_train.cli.asking import answers
+    from ddl_train.cli.boundary import say
     from ddl_train.errors import ConfigError
     from ddl_train.report.words import printable
 
@@ -84,6 +85,8 @@ def ask(
         print_json({"question": question, "answers": found})
         return
     console = output()
+    if compare and len(found) == 1:
+        say("the untouched base is in use, so there is one answer")
     if len(found) == 1:
         console.print(printable(next(iter(found.values()))))
         return

@@ -14,6 +14,9 @@ from ddl_train.storage.adapters import read_adapters
 from ddl_train.storage.database import transaction
 from ddl_train.storage.files import explained
 
+_FEWEST_CHARACTERS = 4
+"""Of a version, by which an adapter is found."""
+
 
 class Journal:
     """The records of a run over its directory and its database."""
@@ -65,16 +68,29 @@ class Journal:
         return str(row["value"]) if row else BASE
 
     def adapter(self, version: str) -> AdapterVersion:
-        """A known adapter.
+        """A known adapter, by its version or the beginning of it, four characters or more.
 
         Raises:
-            AdapterError: this run has none of that name.
+            AdapterError: this run has none of that name, or several begin so.
         """
         adapters = {adapter.version: adapter for adapter in self.adapters()}
-        if version not in adapters:
-            known = ", ".join(adapters) or "none yet"
-            raise AdapterError(f"{self.dir}: has no adapter {version!r}; it has: {known}")
-        return adapters[version]
+        fitting = self.versions_like(version)
+        if len(fitting) == 1:
+            return adapters[fitting[0]]
+        if fitting:
+            raise AdapterError(
+                f"{self.dir}: several adapters begin with {version!r}: {', '.join(fitting)}"
+            )
+        known = ", ".join(adapters) or "none yet"
+        raise AdapterError(f"{self.dir}: has no adapter {version!r}; it has: {known}")
+
+    def versions_like(self, name: str) -> list[str]:
+        """The adapter of that version; otherwise those whose version begins so."""
+        versions = [adapter.version for adapter in self.adapters()]
+        if name in versions:
+            return [name]
+        is_long = len(name) >= _FEWEST_CHARACTERS
+        return [version for version in versions if is_long and version.startswith(name)]
 
     def adapters(self) -> list[AdapterVersion]:
         """All adapters, in the order they were made."""

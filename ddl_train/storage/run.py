@@ -228,7 +228,10 @@ class Run(Journal):
         """
         target = history.predecessor(self.database, self.current)
         if target is None:
-            raise RunError(f"{self.dir}: nothing was promoted before {self.current}")
+            raise RunError(
+                f"{self.dir}: the untouched base is in use already, so there is nothing to go "
+                "back to"
+            )
         promotion = Promotion(
             candidate=target, promoted=True, reasons=(f"ok: rollback, {why}",), decided_by="person"
         )

@@ -56,11 +56,13 @@ def test_a_run_by_commands(ddl: CommandLine, project: Path) -> None:
     again = ddl("run", "mine.yaml", "--quiet")
     assert (again.code, again.err) == (0, "")
 
-    promoted = ddl("promote", "mine", candidate, "--why", "to see what happens")
-    assert promoted.code == 0, promoted.err
+    alone = ddl("ask", "mine", "what is sleep?", "--compare", "--max-new-tokens", "4", "--json")
+    assert list(json.loads(alone.out)["answers"]) == ["base"]
+    promoted = ddl("promote", "mine", candidate[:6], "--why", "to see what happens")
+    assert f"in use now: {candidate}" in promoted.out, promoted.err
     asked = ddl("ask", "mine", "what is sleep?", "--compare", "--max-new-tokens", "4", "--json")
     assert list(json.loads(asked.out)["answers"]) == ["base", f"current ({candidate})"]
-    measured = ddl("eval", "mine", "--json", "--quiet")
+    measured = ddl("eval", "mine", "--adapter", candidate[:6], "--json", "--quiet")
     assert json.loads(measured.out)["adapters"] == ["base", candidate]
 
     (project / "whales.txt").write_text("Whales sing. Their songs change from year to year.\n")

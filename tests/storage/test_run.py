@@ -196,7 +196,7 @@ def test_rollbacks_walk_back_through_what_was_promoted(tmp_path: Path) -> None:
         run.record_promotion(1, decision(second))
         assert run.rollback("it forgot things") == first
         assert run.rollback("still") == BASE
-        with pytest.raises(RunError, match="nothing was promoted before base"):
+        with pytest.raises(RunError, match="base is in use already, so there is nothing"):
             run.rollback("more")
         assert [row.is_rollback for row in run.promotions()] == [False, False, True, True]
         assert run.promotions()[-1].promotion.decided_by == "person"
@@ -207,6 +207,28 @@ def test_an_unknown_adapter_is_named_with_those_there_are(tmp_path: Path) -> Non
         version = install(run)
         with pytest.raises(AdapterError, match=version):
             run.adapter("beef")
+
+
+def test_the_beginning_of_a_version_names_the_adapter_when_only_one_fits(tmp_path: Path) -> None:
+    with a_run(tmp_path) as run:
+        version = install(run)
+        assert run.adapter(version[:4]).version == version
+        with pytest.raises(AdapterError, match="has no adapter"):
+            run.adapter(version[:3])
+
+
+def test_of_a_beginning_that_several_have_all_are_named(tmp_path: Path) -> None:
+    with a_run(tmp_path) as run:
+        install(run)
+        for version in ("a1cf01", "a1cf02", "a1cf0"):
+            run.database.execute(
+                "INSERT INTO adapters SELECT NULL, ?, cycle, base, base_sha256, parent, num_rows, "
+                "num_insights, created_at FROM adapters LIMIT 1",
+                (version,),
+            )
+        with pytest.raises(AdapterError, match=r"begin with 'a1cf': a1cf01, a1cf02, a1cf0$"):
+            run.adapter("a1cf")
+        assert run.adapter("a1cf0").version == "a1cf0"
 
 
 def test_an_adapter_knows_what_it_was_taught(tmp_path: Path) -> None:
