@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 
 def promote(
     run: RunArgument,
-    version: Annotated[str, typer.Argument(help="An adapter of the run, or `base`.")],
+    version: Annotated[
+        str, typer.Argument(help="An adapter of the run (the beginning of its version), or `base`.")
+    ],
     why: Annotated[str, typer.Option(help="Recorded with the decision.")],
 ) -> None:
     """Put an adapter in use, whatever the gate said."""

@@ -64,7 +64,9 @@ def ask(
     ] = False,
     adapter: Annotated[
         list[str] | None,
-        typer.Option(help="`base`, `current` or a version; again for another column."),
+        typer.Option(
+            help="`base`, `current`, or a version or its beginning; again for another column."
+        ),
     ] = None,
     max_new_tokens: Annotated[int, typer.Option(min=1)] = 128,
     json: JsonOption = False,
