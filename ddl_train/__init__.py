@@ -12,9 +12,8 @@ Each stage can be called by itself with a session (`ddl_train.cycle`), or withou
 
 from typing import TYPE_CHECKING, Any
 
-from ddl_train.config import load_config
-
 if TYPE_CHECKING:
+    from ddl_train.config import load_config
     from ddl_train.cycle import run_cycles
     from ddl_train.session import open_run
 
@@ -23,7 +22,11 @@ __all__ = ["load_config", "open_run", "run_cycles"]
 
 
 def __getattr__(name: str) -> Any:
-    """What needs torch is imported when it is asked for."""
+    """What takes time to import is imported when it is asked for."""
+    if name == "load_config":
+        from ddl_train.config import load_config
+
+        return load_config
     if name == "run_cycles":
         from ddl_train.cycle import run_cycles
 

@@ -9,7 +9,7 @@ import pytest
 HEAVY = ("torch", "transformers", "trl", "peft", "faiss", "datasets", "scipy", "pyarrow")
 
 
-@pytest.mark.parametrize("module", ["ddl_train", "ddl_train.config", "ddl_train.cli.main"])
+@pytest.mark.parametrize("module", ["ddl_train", "ddl_train.config", "ddl_train.cli.app"])
 def test_importing_loads_nothing_heavy(module: str) -> None:
     code = f"import sys, {module}; print(*[name for name in {HEAVY!r} if name in sys.modules])"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)

@@ -14,6 +14,7 @@ from ddl_train.cli.arguments import (
     side_output,
 )
 from ddl_train.cli.boundary import say
+from ddl_train.cli.ending import begin
 from ddl_train.cli.working import take_up
 
 if TYPE_CHECKING:
@@ -130,6 +131,7 @@ def _hand_over(found: "Measured", *, out: Path | None, json: bool) -> None:
     if out is not None:
         from ddl_train.report.evaluation import evaluation_object, write_evaluation
 
+        begin()
         for path in write_evaluation(evaluation_object(found.reports, found.examination), out):
             say(f"wrote {path}")
     _show(found, json=json)
@@ -203,6 +205,7 @@ def _show_history(run_dir: Path, *, out: Path | None, json: bool) -> None:
     if out is not None and history["cycles"]:
         from ddl_train.report.history_plots import draw_history
 
+        begin()
         for path in draw_history(history, out):
             say(f"wrote {path}")
     if json:

@@ -1,77 +1,18 @@
-"""`ddl-train`: reads its arguments first and imports torch after, so that `--help` answers at once.
+"""Entry point of `ddl-train`, which can be stopped from its first moment on.
 
-The groups: `runs` (run, init, ingest), `stages` (wake, sleep, eval), `decisions` (promote, rollback,
-forget), `views` (status, insights, ask), `report`, `upkeep` (export, fsck, config-schema),
-`distilling`,
-`publishing`, `world`, `bench`.
+What takes time to import is imported when the handlers for that are in place.
 """
 
-import typer
-
-from ddl_train import __version__
-from ddl_train.cli import (
-    bench,
-    decisions,
-    distilling,
-    environment,
-    evaluating,
-    publishing,
-    report,
-    runs,
-    stages,
-    upkeep,
-    views,
-    world,
-)
-from ddl_train.cli.boundary import Boundary
-
-app = typer.Typer(
-    name="ddl-train",
-    help="A day and a night for a language model: it daydreams, sleeps, and is changed by it.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-)
-RUN = "Run"
-STAGES = "One stage of a run"
-DECIDE = "Decide"
-LOOK = "Look"
-KEEP = "Keep"
-TRY = "Try out"
-
-app.command("run", rich_help_panel=RUN)(runs.run)
-app.command("init", rich_help_panel=RUN)(runs.init)
-app.command("ingest", rich_help_panel=RUN)(runs.ingest)
-app.command("wake", rich_help_panel=STAGES)(stages.wake)
-app.command("sleep", rich_help_panel=STAGES)(stages.sleep)
-app.command("eval", rich_help_panel=STAGES)(evaluating.evaluate)
-app.command("promote", rich_help_panel=DECIDE)(decisions.promote)
-app.command("rollback", rich_help_panel=DECIDE)(decisions.rollback)
-app.command("forget", rich_help_panel=DECIDE)(decisions.forget)
-app.command("status", rich_help_panel=LOOK)(views.status)
-app.command("insights", rich_help_panel=LOOK)(views.insights)
-app.command("ask", rich_help_panel=LOOK)(views.ask)
-app.command("report", rich_help_panel=LOOK)(report.report)
-app.command("distill", rich_help_panel=KEEP)(distilling.distill)
-app.command("publish", rich_help_panel=KEEP)(publishing.publish)
-app.command("export", rich_help_panel=KEEP)(upkeep.export)
-app.command("fsck", rich_help_panel=KEEP)(upkeep.fsck)
-app.command("config-schema", rich_help_panel=KEEP)(upkeep.config_schema)
-app.command("world", rich_help_panel=TRY)(world.world)
-app.add_typer(bench.app, name="bench", rich_help_panel=TRY)
-
-
-@app.callback(invoke_without_command=True)
-def _version(
-    version: bool = typer.Option(False, "--version", help="Print the version and stop."),
-) -> None:
-    if version:
-        typer.echo(__version__)
-        raise typer.Exit
+from ddl_train.cli.ending import ending
 
 
 def main() -> None:
-    """Entry point of the `ddl-train` command."""
-    environment.set_up()
-    with Boundary():
-        app(prog_name="ddl-train")
+    """Run the command that the arguments name."""
+    with ending():
+        from ddl_train.cli import environment
+        from ddl_train.cli.app import app
+        from ddl_train.cli.boundary import Boundary
+
+        environment.set_up()
+        with Boundary():
+            app(prog_name="ddl-train")

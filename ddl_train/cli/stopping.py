@@ -10,9 +10,8 @@ from types import FrameType
 import typer
 
 from ddl_train.cli.boundary import say
+from ddl_train.cli.ending import SIGNALS, begin
 from ddl_train.errors import Interrupted
-
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 @dataclass(slots=True)
@@ -44,6 +43,7 @@ def stoppable(folder: Path) -> Iterator[StopRequest]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+        begin()
 
 
 def _place(folder: Path) -> str:

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from typer.testing import CliRunner
 
-from ddl_train.cli.main import app
+from ddl_train.cli.app import app
 from ddl_train.report.canvas import PAPER
 from ddl_train.report.curves import Curve, Point
 from ddl_train.report.history_plots import draw_history, history_figure

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from ddl_train.cli.main import app
+from ddl_train.cli.app import app
 from ddl_train.errors import RunError
 from ddl_train.records import StudyItem
 from ddl_train.report.page import write_report
