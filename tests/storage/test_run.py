@@ -13,7 +13,16 @@ import pytest
 from ddl_train.errors import AdapterError, ResourceError, RunError
 from ddl_train.records import BASE, Promotion, Usage
 from ddl_train.storage.run import Run
-from tests.storage.made import a_config, a_memory, a_pack, a_report, a_run, an_adapter_dir, install
+from tests.storage.made import (
+    a_config,
+    a_memory,
+    a_pack,
+    a_report,
+    a_run,
+    an_adapter_dir,
+    chunks,
+    install,
+)
 
 pytestmark = pytest.mark.usefixtures("quick_disk")
 
@@ -313,7 +322,7 @@ def test_a_full_disk_is_one_sentence_and_leaves_the_run_as_it_was(small_disk: Pa
         with pytest.raises(ResourceError, match="disk is full"):
             run.add_adapter(adapter_dir, parent=None, **facts)
         with pytest.raises(ResourceError, match="disk is full"):
-            memory.close()
+            memory.add_chunks(chunks(["a new fact " * 2000], version="2"), cycle=0)
         assert run.adapters() == []
         filler.unlink()
         assert memory.num_concepts == 6
