@@ -34,6 +34,7 @@ from ddl_train.records import (
 from ddl_train.roles.generator import ModelGenerator
 from ddl_train.session import Session
 from ddl_train.storage.students import (
+    UNFINISHED,
     installed_student,
     number_of_attempt,
     questions_of,
@@ -113,7 +114,7 @@ def distill(session: Session, wanted: Wanted, *, progress: Progress) -> Distille
     rows, concept_ids = _draw(session, teacher.version, config)
     suites = suites_of_student(session, teacher.version, rows, max_items=config.max_items)
     other = _other_session(session, wanted, config)
-    out_dir = run.dir / "distill" / _name(rank, wanted)
+    out_dir = run.dir / UNFINISHED / _name(rank, wanted)
     lesson = _lesson(session, other, teacher, rows, rank, out_dir)
     lesson = replace(lesson, config=config, progress=progress)
     made, notes = make_student(lesson, rank=rank, is_offline=wanted.is_offline)

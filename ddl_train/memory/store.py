@@ -37,6 +37,7 @@ from ddl_train.records import (
 from ddl_train.storage.cache import remove_index
 from ddl_train.storage.database import finish_scrub
 from ddl_train.storage.run import Run
+from ddl_train.storage.students import drop_unfinished
 
 
 class Memory:
@@ -114,7 +115,7 @@ class Memory:
     def forget(self, source_glob: str) -> Forgotten:
         """Remove sources and all that rests on them; see `memory.forget`.
 
-        The night under way, if there is one, begins anew.
+        The night or student under way, if there is one, begins anew.
 
         Raises:
             SourceError: no source matches.
@@ -125,6 +126,7 @@ class Memory:
         self._run.drop_ingested([one for one in ingested if forget.matches(one, source_glob)])
         self._active, self._lineages = None, Lineages(self._db)
         self._run.drop_night(self._run.next_cycle)
+        drop_unfinished(self._run)
         remove_index(self._run.index_path)
         if self._vectors is not None:
             self._vectors.rebuild()

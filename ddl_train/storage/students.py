@@ -19,6 +19,9 @@ from ddl_train.storage.database import transaction
 from ddl_train.storage.files import explained, tmp_path
 from ddl_train.storage.run import Run
 
+UNFINISHED = "distill"
+"""Folder of a run with the prompts and weights of students that are not installed yet."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Distillation:
@@ -30,6 +33,11 @@ class Distillation:
     facts: JsonObject
     """How it was made, what it cost, and what it buys."""
     decided_at: str
+
+
+def drop_unfinished(run: Run) -> None:
+    """Remove what a student under way has trained; the next call begins anew."""
+    shutil.rmtree(run.dir / UNFINISHED, ignore_errors=True)
 
 
 @contextmanager

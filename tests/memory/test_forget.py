@@ -12,6 +12,7 @@ from ddl_train.records import BASE, Chunk, ConceptPair, StudyItem
 from ddl_train.storage.database import open_database
 from ddl_train.storage.fsck import fsck
 from ddl_train.storage.run import Run
+from ddl_train.storage.students import UNFINISHED
 from tests.fakes import HashEmbedder
 from tests.storage.made import a_memory, a_report, a_run, a_verdict, chunks, dream, idea, install
 
@@ -59,6 +60,8 @@ def test_the_text_is_in_no_file_of_the_run(tmp_path: Path) -> None:
     with run:
         memory.close()
         (run.night_dir(0) / "rows.jsonl").write_text(SECRET)
+        (run.dir / UNFINISHED / "rank-2").mkdir(parents=True)
+        (run.dir / UNFINISHED / "rank-2" / "prompts.json").write_text(SECRET)
         assert any(holds_secret(path) for path in run.dir.rglob("*"))
         memory.forget("doc5.md")
         assert not any(holds_secret(path) for path in run.dir.rglob("*"))
