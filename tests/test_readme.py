@@ -32,3 +32,11 @@ def test_every_config_stands_in_the_table() -> None:
 
 def test_the_readme_is_short() -> None:
     assert README.count("\n") < 250
+
+
+def test_the_world_of_the_quickstart_is_made_before_it_is_read() -> None:
+    (options,) = re.findall(
+        r"ddl-train world \S+ (.+)", (ROOT / "scripts/quickstart.sh").read_text()
+    )
+    made = README.index(f"ddl-train world checkpoints/quickstart-world {options}")
+    assert made < README.index("ddl-train run configs/quickstart.yaml")

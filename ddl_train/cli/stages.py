@@ -62,11 +62,11 @@ def _check(run_dir: Path, stage: str) -> None:
     """Refuse a stage out of turn before a model is loaded for it.
 
     Raises:
-        RunError: another stage comes first.
+        RunError: another process works on the run, or another stage comes first.
     """
     from ddl_train.storage.run import Run
 
-    with Run.read(run_dir) as run:
+    with Run.open(run_dir) as run:
         _owed_cycle(run, stage)
 
 
