@@ -17,4 +17,4 @@ mypy
 if [ "$#" -eq 0 ]; then
   set -- -m "not network"
 fi
-exec pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder "$@"
+exec pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder "$@"

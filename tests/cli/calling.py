@@ -1,10 +1,12 @@
 """The command line called in this process: quick, and with the boundary in place."""
 
 import hashlib
+import signal
 import sqlite3
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from signal import SIGINT, SIGTERM
 
 import pytest
 
@@ -29,10 +31,14 @@ class CommandLine:
         self._monkeypatch.setattr(sys, "argv", ["ddl-train", *map(str, arguments)])
         self._capfd.readouterr()
         code = 0
+        handlers = {number: signal.getsignal(number) for number in (SIGINT, SIGTERM)}
         try:
             main()
         except SystemExit as ended:
             code = int(ended.code or 0)
+        finally:
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
         captured = self._capfd.readouterr()
         return Called(code=code, out=captured.out, err=captured.err)
 

@@ -325,7 +325,7 @@ def test_what_is_passed_over_is_said_again_only_when_it_changes(
     assert "photo.jpeg" in ddl("init", "mine.yaml").err
     for name in ("one.md", "two.md"):
         (project / name).write_text(f"A whale sings of {name}.\n")
-    first = ddl("ingest", "mine", "one.md")
+    first = ddl("ingest", "mine", "one.md", "--quiet")
     assert (first.code, first.err) == (0, "")
     assert "1 new concept" in first.out, "a file of a single piece is taken"
     (project / "notes" / "second.jpeg").write_bytes(b"\xff\xd8")

@@ -65,6 +65,7 @@ def test_a_notebook_whose_own_loop_runs_can_ask(server: ModelServer) -> None:
 
 
 def test_an_interrupt_calls_off_what_is_under_way(server: ModelServer) -> None:
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # whatever other tests have left
     engine = critic(server, timeout_s=60)
     engine.meet()
     server.fail(then="hang")

@@ -30,7 +30,7 @@ def deltas(engine: TransformersEngine, path: Path) -> list[torch.Tensor]:
     engine.load_adapter("x", path)
     with engine.adapters.active("x") as model:
         found = [
-            module.get_delta_weight("x").clone()
+            module.get_delta_weight(*module.lora_B).clone()
             for module in model.modules()
             if hasattr(module, "get_delta_weight")
         ]
