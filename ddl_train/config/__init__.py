@@ -1,7 +1,7 @@
 """What a run is told: one pydantic model per stage, read from YAML, unknown keys fatal.
 
     model, memory, wake, sleep, evaluate, promote, distill    one file per section of a config
-    server                                                    a model elsewhere, part of `wake`
+    sampler, guards, server                                   parts of `wake`
     whole                                                     all of them: `Config`
     parsing, explaining                                       YAML and overrides in, sentences out
 
@@ -10,6 +10,7 @@ A stage receives its own part (`config.wake`), never the whole. Nothing here imp
 
 from ddl_train.config.distill import DistillConfig
 from ddl_train.config.evaluate import EvaluateConfig
+from ddl_train.config.guards import GuardConfig
 from ddl_train.config.memory import MemoryConfig
 from ddl_train.config.model import ModelConfig
 from ddl_train.config.parsing import (
@@ -20,10 +21,11 @@ from ddl_train.config.parsing import (
     parse_config,
 )
 from ddl_train.config.promote import Bounds, PromoteConfig
+from ddl_train.config.sampler import SamplerConfig
 from ddl_train.config.server import CriticServerConfig, GeneratorServerConfig, ServerConfig
 from ddl_train.config.sleep import SleepConfig
 from ddl_train.config.stage import StageConfig
-from ddl_train.config.wake import GuardConfig, SamplerConfig, WakeConfig
+from ddl_train.config.wake import WakeConfig
 from ddl_train.config.whole import Config, changed_keys, is_changeable
 
 __all__ = [

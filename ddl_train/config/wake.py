@@ -1,59 +1,11 @@
 """Daydreaming: how pairs are drawn, guarded and judged."""
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
+from ddl_train.config.guards import GuardConfig
+from ddl_train.config.sampler import SamplerConfig
 from ddl_train.config.server import CriticServerConfig, GeneratorServerConfig
 from ddl_train.config.stage import Share, StageConfig
-
-
-class SamplerConfig(StageConfig):
-    """Shares of the mixture that draws pairs. They are normalised to sum to 1."""
-
-    uniform: float = Field(1.0, ge=0)
-    """Every pair alike, without repetition, through a keyed permutation of the pair space."""
-    distance_band: float = Field(0.0, ge=0)
-    """Pairs whose cosine lies between `band_low` and `band_high`."""
-    near_other_source: float = Field(0.0, ge=0)
-    """A concept and one of its nearest neighbours from another source."""
-    strength: float = Field(0.0, ge=0)
-    """Both concepts drawn by strength: insights that were built upon come up more."""
-    insight: float = Field(0.0, ge=0)
-    """An insight with a near neighbour of it: finds get built upon."""
-    band_low: float = Field(0.1, ge=-1, le=1)
-    band_high: float = Field(0.6, ge=-1, le=1)
-    num_neighbours: int = Field(20, gt=0)
-    """How far down the list of nearest neighbours the neighbour samplers reach."""
-
-    @model_validator(mode="after")
-    def _some_share(self) -> "SamplerConfig":
-        shares = (
-            self.uniform + self.distance_band + self.near_other_source + self.strength
-        ) + self.insight
-        if shares <= 0:
-            raise ValueError("every sampler has share 0; give at least one a positive share")
-        if self.band_low >= self.band_high:
-            raise ValueError(f"band_low {self.band_low} must be below band_high {self.band_high}")
-        return self
-
-
-class GuardConfig(StageConfig):
-    """Cheap refusals before the critic is asked. None is off."""
-
-    is_enabled: bool = True
-    """False passes everything but NONE and the empty; what does not parse as an idea is taken as a
-    conclusion whole. For tests on random weights."""
-    min_characters: int = Field(12, ge=0)
-    max_characters: int = Field(1200, gt=0)
-    max_repetition: Share | None = 0.4
-    """Largest share of repeated 3-grams (characters where there are no spaces)."""
-    min_compression: Share | None = 0.25
-    """Compressed over raw size below this is repetition."""
-    max_overlap: Share | None = 0.8
-    """Largest share of the conclusion's n-grams found in one of the two concepts."""
-    min_touch: Share | None = 0.0
-    """Share of content n-grams of each concept that the idea must exceed touching."""
-    max_cosine: float | None = Field(0.98, ge=-1, le=1)
-    """A conclusion nearer than this to memory or to this batch is a near-duplicate."""
 
 
 class WakeConfig(StageConfig):

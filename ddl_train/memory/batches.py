@@ -94,7 +94,8 @@ def draw_batch(
         )
         connection.executemany(
             "INSERT INTO pairs (cycle, batch_index, position, pair_number, a_id, b_id, sampler, "
-            "probability, is_revisit, adapter) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "probability, is_revisit, adapter, stratum, operator) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             [
                 (
                     cycle,
@@ -106,6 +107,8 @@ def draw_batch(
                     draw.probability,
                     draw.is_revisit,
                     adapter,
+                    draw.stratum,
+                    draw.operator,
                 )
                 for position, draw in enumerate(draws + revisits)
             ],

@@ -46,6 +46,8 @@ class Draw:
     sampler: str
     probability: float
     is_revisit: bool = False
+    stratum: str = ""
+    operator: str = "connect"
 
 
 class Mixture:

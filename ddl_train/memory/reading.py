@@ -35,7 +35,7 @@ FROM concepts c
 _VERDICT = """
 SELECT pairs.*, proposals.text, proposals.reasoning, proposals.conclusion, proposals.is_none,
     proposals.adapter AS dreamer, proposals.num_prompt_tokens, proposals.num_completion_tokens,
-    novelty, coherence, utility, support, disagreement, rejected_because, rationale
+    novelty, coherence, utility, support, disagreement, rejected_because, rationale, audit
 FROM verdicts JOIN proposals USING (pair_id) JOIN pairs USING (pair_id)
 """
 
@@ -236,6 +236,8 @@ def _pair(row: sqlite3.Row, concepts: dict[int, Concept]) -> ConceptPair:
         sampler=row["sampler"],
         probability=row["probability"],
         is_revisit=bool(row["is_revisit"]),
+        stratum=row["stratum"],
+        operator=row["operator"],
     )
 
 
@@ -254,6 +256,7 @@ def _verdict(row: sqlite3.Row, pair: ConceptPair) -> Verdict:
         scores=_scores(row),
         rejected_because=row["rejected_because"],
         rationale=row["rationale"],
+        audit=row["audit"],
     )
 
 

@@ -143,8 +143,8 @@ def _insert_dream(connection: sqlite3.Connection, pair_id: int, verdict: Verdict
     values = astuple(scores) if scores else (None,) * 5
     numbers = [None if value is None else float(value) for value in values]
     connection.execute(
-        "INSERT INTO verdicts VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        (pair_id, *numbers, verdict.rejected_because, verdict.rationale),
+        "INSERT INTO verdicts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (pair_id, *numbers, verdict.rejected_because, verdict.rationale, verdict.audit),
     )
 
 

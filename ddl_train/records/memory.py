@@ -53,3 +53,7 @@ class ConceptPair:
     """Chance of this pair in this draw under the mixture of samplers."""
     is_revisit: bool = False
     """True when an earlier adapter has already dreamt on it."""
+    stratum: str = ""
+    """Part of the pair space that it lies in, as the sampler saw it; empty when none was asked."""
+    operator: str = "connect"
+    """What the generator is to do with the two: name of a template of the prompt pack."""

@@ -54,6 +54,9 @@ class Verdict:
     admitted."""
     rationale: str | None = None
     """One sentence why, generated for what is admitted."""
+    audit: str | None = None
+    """None: the cascade decided. Otherwise the full critic was asked whatever the cascade said, and
+    this is what it would have refused the proposal for; empty when it would have let it pass."""
 
     @property
     def admitted(self) -> bool:

@@ -25,5 +25,10 @@ CREATE TABLE IF NOT EXISTS distillations (
     decided_at TEXT NOT NULL
 ) STRICT;
 """,
+    2: """
+ALTER TABLE pairs ADD COLUMN stratum TEXT NOT NULL DEFAULT '';
+ALTER TABLE pairs ADD COLUMN operator TEXT NOT NULL DEFAULT 'connect';
+ALTER TABLE verdicts ADD COLUMN audit TEXT;
+""",
 }
 """Version -> SQL that takes a database of that version to the next."""

@@ -17,7 +17,7 @@ version before into `migrations.py`.
     outbox                             what is on its way to a repository, or was brought there
 """
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 """`user_version` of a database that this code writes."""
 
 APPLICATION_ID = 0x44444C54
@@ -97,6 +97,8 @@ CREATE TABLE pairs (
     probability REAL NOT NULL,
     is_revisit INTEGER NOT NULL CHECK (is_revisit IN (0, 1)),
     adapter TEXT NOT NULL,
+    stratum TEXT NOT NULL DEFAULT '',
+    operator TEXT NOT NULL DEFAULT 'connect',
     UNIQUE (cycle, batch_index, position),
     UNIQUE (pair_number, adapter)
 ) STRICT;
@@ -123,6 +125,7 @@ CREATE TABLE verdicts (
     disagreement REAL,
     rejected_because TEXT,
     rationale TEXT,
+    audit TEXT,
     CHECK ((novelty IS NULL) = (coherence IS NULL) AND (novelty IS NULL) = (utility IS NULL))
 ) STRICT;
 CREATE INDEX rejected ON verdicts (pair_id) WHERE rejected_because IS NOT NULL;
