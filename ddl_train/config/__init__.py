@@ -1,7 +1,7 @@
 """What a run is told: one pydantic model per stage, read from YAML, unknown keys fatal.
 
     model, memory, wake, sleep, evaluate, promote, distill    one file per section of a config
-    sampler, guards, server                                   parts of `wake`
+    sampler, guards, stopping, server                         parts of `wake`
     whole                                                     all of them: `Config`
     parsing, explaining                                       YAML and overrides in, sentences out
 
@@ -25,6 +25,7 @@ from ddl_train.config.sampler import SamplerConfig
 from ddl_train.config.server import CriticServerConfig, GeneratorServerConfig, ServerConfig
 from ddl_train.config.sleep import SleepConfig
 from ddl_train.config.stage import StageConfig
+from ddl_train.config.stopping import StoppingConfig
 from ddl_train.config.wake import WakeConfig
 from ddl_train.config.whole import Config, changed_keys, is_changeable
 
@@ -43,6 +44,7 @@ __all__ = [
     "ServerConfig",
     "SleepConfig",
     "StageConfig",
+    "StoppingConfig",
     "WakeConfig",
     "changed_keys",
     "dump_yaml",

@@ -1,11 +1,12 @@
 """Daydreaming: how pairs are drawn, guarded and judged."""
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from ddl_train.config.guards import GuardConfig
 from ddl_train.config.sampler import SamplerConfig
 from ddl_train.config.server import CriticServerConfig, GeneratorServerConfig
 from ddl_train.config.stage import Share, StageConfig
+from ddl_train.config.stopping import StoppingConfig
 
 
 class WakeConfig(StageConfig):
@@ -20,6 +21,7 @@ class WakeConfig(StageConfig):
     """Share of each batch that re-draws pairs an earlier adapter rejected, once there are any."""
     sampler: SamplerConfig = SamplerConfig()
     guards: GuardConfig = GuardConfig()
+    stopping: StoppingConfig = StoppingConfig()
     generator: GeneratorServerConfig | None = None
     """A server that dreams. None: the local base with the current adapter."""
     critic: CriticServerConfig | None = None
@@ -43,3 +45,12 @@ class WakeConfig(StageConfig):
     """Admit the best so many of each cycle by the sum of the axes instead of by thresholds."""
     explain: bool = True
     """Generate a rationale for what is admitted."""
+
+    @model_validator(mode="after")
+    def _who_can_stop(self) -> "WakeConfig":
+        if self.generator is not None and self.stopping.is_on:
+            raise ValueError(
+                "stopping is for the local generator, and wake.generator names a server; leave "
+                "stopping.min_mean_logprob and stopping.max_repeats out"
+            )
+        return self

@@ -11,7 +11,8 @@ import torch
 
 from ddl_train.engines.adapters import Adapters
 from ddl_train.engines.batches import pad_left
-from ddl_train.engines.scoring import Scorer, forward
+from ddl_train.engines.passes import forward
+from ddl_train.engines.scoring import Scorer
 from ddl_train.records import BASE
 
 PIECE = 1 << 24

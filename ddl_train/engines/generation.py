@@ -5,12 +5,14 @@ longest of its batch is done; here it is taken out of the cache, and a batch of 
 half is left waits for the rest of other batches: a step costs nearly the same for five rows as for
 fifty.
 
+A beginning that many prompts share is read once for all of them (`prefix.py`).
+
 The random numbers of a sequence come from the seed and its place among the prompts, not from a
 state that others draw from: what it says does not depend on how prompts were batched.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -19,6 +21,8 @@ from torch.nn.functional import pad
 
 from ddl_train.engines.batches import by_length, pad_left
 from ddl_train.engines.chat import ChatFormat
+from ddl_train.engines.endings import Endings, Written
+from ddl_train.engines.prefix import ALONE, Beginnings, find_sharing
 from ddl_train.records import FloatArray, Sampling
 
 COMPACT_AT = 0.8
@@ -26,14 +30,6 @@ COMPACT_AT = 0.8
 WAIT_AT = 0.5
 """A batch waits for others once at most this share of a full one is still being written."""
 _LARGEST_UNIFORM = 1 - 2**-20
-
-
-@dataclass(slots=True)
-class Written:
-    """Ids that a model wrote after one prompt, EOS included."""
-
-    ids: list[int] = field(default_factory=list)
-    is_finished: bool = False
 
 
 @dataclass(slots=True)
@@ -76,33 +72,52 @@ class Writer:
         can_join: bool,
         stop: Sequence[str] = (),
     ) -> None:
-        """`can_join`: the keys and values of a row can be padded, as with full attention.
+        """`can_join`: keys and values can be padded and shared, as with full attention.
 
         `stop`: an answer ends, as it would with EOS, where it comes to hold one of these.
         """
         self._model = model
         self._chat = chat
         self._sampling = sampling
-        self._eos = frozenset(eos)
+        self._endings = Endings(chat, sampling, eos, stop)
         self._device = device
         self._can_join = can_join
-        self._stop = [text for text in stop if text]
 
-    def write(self, prompts: Sequence[list[int]], *, batch_size: int, seed: int) -> list[Written]:
-        """Continue each prompt, in order."""
-        written = [Written() for _ in prompts]
+    def write(
+        self,
+        prompts: Sequence[list[int]],
+        *,
+        batch_size: int,
+        seed: int,
+        limits: Sequence[int] | None = None,
+    ) -> tuple[list[Written], int]:
+        """Continue each prompt, in order; the answers, and the tokens that were read for them.
+
+        `limits`: tokens that each answer may have instead of `max_new_tokens`.
+        """
+        most = self._sampling.max_new_tokens
+        written = [Written(limit) for limit in limits or [most] * len(prompts)]
         uniforms = [self._uniforms(seed, place) for place in range(len(prompts))]
         few = int(WAIT_AT * batch_size) if self._can_join else 0
         waiting: list[Stream] = []
-        for batch in by_length([len(prompt) for prompt in prompts], batch_size):
-            padded = pad_left([prompts[n] for n in batch], self._chat.pad_token_id, self._device)
-            stream = Stream(batch, padded.input_ids, padded.attention_mask)
+        pad_id = self._chat.pad_token_id
+        sharing = find_sharing([prompt[:-1] for prompt in prompts] if self._can_join else [])
+        common = Beginnings(self._model, sharing, pad=pad_id, device=self._device)
+        owners = sharing.owners or [ALONE] * len(prompts)
+        rests = [prompt[common.length(n) :] for prompt, n in zip(prompts, owners, strict=True)]
+        for batch in by_length([len(rest) for rest in rests], batch_size):
+            padded = pad_left([rests[n] for n in batch], pad_id, self._device)
+            cache, past = common.lend([owners[n] for n in batch])
+            mask = padded.attention_mask
+            if past is not None:
+                mask = torch.cat([past, mask], dim=1)
+            stream = Stream(batch, padded.input_ids, mask, cache)
             waiting += self._advance(stream, written, uniforms, until=few)
             if sum(len(one.places) for one in waiting) > batch_size - few:
                 waiting = self._advance(join(waiting), written, uniforms, until=few)
         if waiting:
             self._advance(join(waiting), written, uniforms, until=0)
-        return written
+        return written, sharing.num_tokens + sum(map(len, rests))
 
     def _uniforms(self, seed: int, place: int) -> FloatArray:
         if self._sampling.temperature == 0:
@@ -138,7 +153,7 @@ class Writer:
             logits = output.logits[:, -1].float()
             chance = torch.tensor(np.array(chances), device=self._device)
             tokens = choose(logits, self._sampling, chance)
-            live = self._append(answers, tokens.tolist())
+            live = self._append(answers, tokens.tolist(), self._log_probs(logits, tokens))
             if not live:
                 return []
             stream.follow(tokens)
@@ -147,38 +162,24 @@ class Writer:
             if len(live) <= until:
                 return [stream]
 
-    def _append(self, answers: Sequence[Written], tokens: list[int]) -> list[int]:
+    def _log_probs(self, logits: torch.Tensor, tokens: torch.Tensor) -> list[float]:
+        """Of each row's token, at temperature 1; zeros where nobody asks."""
+        if self._sampling.stopping.min_mean_logprob is None:
+            return [0.0] * len(tokens)
+        chosen = logits.gather(1, tokens[:, None]).squeeze(1)
+        return [float(value) for value in (chosen - logits.logsumexp(-1)).tolist()]
+
+    def _append(
+        self, answers: Sequence[Written], tokens: list[int], log_probs: list[float]
+    ) -> list[int]:
         """Add a token to each answer that is still being written; the rows that go on."""
         live = []
-        for row, (answer, token) in enumerate(zip(answers, tokens, strict=True)):
-            if self._is_over(answer):
-                continue
-            answer.ids.append(token)
-            answer.is_finished = (
-                token in self._eos or self._says_stop(answer.ids) or self._holds_stop(answer.ids)
-            )
-            if not self._is_over(answer):
-                live.append(row)
+        for row, answer in enumerate(answers):
+            if not answer.is_over:
+                self._endings.add(answer, tokens[row], log_probs[row])
+                if not answer.is_over:
+                    live.append(row)
         return live
-
-    def _is_over(self, answer: Written) -> bool:
-        return answer.is_finished or len(answer.ids) >= self._sampling.max_new_tokens
-
-    def _says_stop(self, ids: list[int]) -> bool:
-        """Whether an answer has come to start with the word that ends it."""
-        word = self._sampling.stop_after
-        if not word or len(ids) > 4 * len(word):
-            return False
-        return self._chat.decode(ids).startswith(word)
-
-    def _holds_stop(self, ids: list[int]) -> bool:
-        """Whether one of the texts that end an answer stands at its end."""
-        if not self._stop:
-            return False
-        # a token is a byte at least, and the last ones may be part of a character
-        num_bytes = max(len(text.encode()) for text in self._stop) + 4
-        tail = self._chat.tokenizer.decode(ids[-num_bytes:])
-        return any(text in tail for text in self._stop)
 
 
 def join(streams: Sequence[Stream]) -> Stream:

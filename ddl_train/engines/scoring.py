@@ -2,20 +2,21 @@
 
 Questions that follow one another and begin alike (three axes of one idea, five answers to one
 question) form a family: the beginning goes through the model once and its keys and values serve
-every member.
+every member. What families have in common (the instructions of the critic) is in turn read once for
+all of them.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
 
-from ddl_train.engines.batches import Padded, pad_left
-from ddl_train.records import FloatArray
+from ddl_train.engines.batches import pad_left
+from ddl_train.engines.passes import can_share, forward
+from ddl_train.engines.prefix import ALONE, MIN_TOKENS, Beginnings, Sharing, find_sharing
 
-MIN_SHARED_TOKENS = 16
+MIN_SHARED_TOKENS = MIN_TOKENS
 LIKELIEST = -1
 """Wanted in place of a token: the one that the model finds likeliest."""
 LOGITS_BUDGET = {"cpu": 1 << 26, "cuda": 1 << 29}
@@ -58,9 +59,13 @@ class Scorer:
     ) -> tuple[list[list[list[float]]], int]:
         """For each query the log-probabilities of what it wants, and the tokens read in all."""
         results: list[list[list[float]]] = [[] for _ in queries]
-        num_tokens = 0
+        readable = [query.ids[: -len(query.wanted)] for query in queries] if self.can_share else []
+        sharing = find_sharing(readable)
+        common = Beginnings(model, sharing, pad=self.pad, device=self.device)
+        num_tokens = sharing.num_tokens
         for batch in self._batches(queries):
-            num_tokens += self._run(model, queries, batch, results)
+            owners = [_owner(family, sharing) for family in batch]
+            num_tokens += self._run(model, queries, batch, results, common, owners)
         return results, num_tokens
 
     def has_room(self, num_rows: int, num_positions: int, *, num_passes: int = 1) -> bool:
@@ -100,15 +105,25 @@ class Scorer:
         queries: Sequence[Query],
         batch: Sequence[Family],
         results: list[list[list[float]]],
+        common: Beginnings,
+        owners: Sequence[int],
     ) -> int:
+        """Answer a batch; `owners` of its families have the beginnings that many share."""
         members = [member for family in batch for member in family.members]
         keep = max(len(queries[member].wanted) for member in members)
+        read = [common.length(owner) for owner in owners]
+        cache, past = common.lend(owners)
         num_tokens = 0
-        cache, past = None, None
         if batch[0].num_shared:
-            cache, past = self._read_shared(model, queries, batch)
-            num_tokens += sum(family.num_shared for family in batch)
-        rests = [queries[m].ids[f.num_shared :] for f in batch for m in f.members]
+            ends = [max(f.num_shared, n) for f, n in zip(batch, read, strict=True)]
+            beginnings = [
+                queries[family.members[0]].ids[start:end]
+                for family, start, end in zip(batch, read, ends, strict=True)
+            ]
+            num_tokens += sum(map(len, beginnings))
+            cache, past = self._read_shared(model, batch, beginnings, cache, past)
+            read = ends
+        rests = [queries[m].ids[n:] for f, n in zip(batch, read, strict=True) for m in f.members]
         padded = pad_left(rests, self.pad, self.device)
         num_tokens += sum(map(len, rests))
         logits = forward(model, padded, keep, cache=cache, past=past).logits
@@ -117,29 +132,25 @@ class Scorer:
         return num_tokens
 
     def _read_shared(
-        self, model: Any, queries: Sequence[Query], batch: Sequence[Family]
-    ) -> tuple[Any, torch.Tensor]:
+        self,
+        model: Any,
+        batch: Sequence[Family],
+        beginnings: Sequence[list[int]],
+        cache: Any,
+        past: torch.Tensor | None,
+    ) -> tuple[Any, torch.Tensor | None]:
         """Keys and values of each family's beginning, repeated for each of its members."""
-        beginnings = [queries[f.members[0]].ids[: f.num_shared] for f in batch]
-        padded = pad_left(beginnings, self.pad, self.device)
-        cache = forward(model, padded, 1, use_cache=True).past_key_values
-        owners = [number for number, family in enumerate(batch) for _ in family.members]
-        rows = torch.tensor(owners, device=self.device)
+        if any(beginnings):
+            padded = pad_left(beginnings, self.pad, self.device)
+            cache = forward(model, padded, 1, cache=cache, past=past, use_cache=True)
+            cache = cache.past_key_values
+            mask = padded.attention_mask
+            past = mask if past is None else torch.cat([past, mask], dim=1)
+        assert past is not None, "a family shares a beginning, whoever has read it"
+        numbers = [number for number, family in enumerate(batch) for _ in family.members]
+        rows = torch.tensor(numbers, device=self.device)
         cache.reorder_cache(rows)
-        return cache, padded.attention_mask[rows]
-
-
-def can_share(base: Any) -> bool:
-    """Whether the keys and values of a beginning can serve several rows.
-
-    Full attention in every layer only: a sliding window or a recurrent state keeps less than the
-    whole beginning.
-    """
-    config = base.config.get_text_config()
-    if kinds := getattr(config, "layer_types", None):
-        return set(kinds) == {"full_attention"}
-    has_window = bool(getattr(config, "sliding_window", None))
-    return not has_window and not getattr(base, "_is_stateful", False)
+        return cache, past[rows]
 
 
 def find_families(queries: Sequence[Query], max_members: int) -> list[Family]:
@@ -170,46 +181,14 @@ def _num_shared(first: Query, other: Query, limit: int) -> int:
     return shared
 
 
+def _owner(family: Family, sharing: Sharing) -> int:
+    """The beginning that a whole family shares with others."""
+    owners = {sharing.owners[member] for member in family.members} if sharing.owners else {ALONE}
+    return owners.pop() if len(owners) == 1 else ALONE
+
+
 def _extent(family: Family, queries: Sequence[Query]) -> tuple[int, int]:
     return max(len(queries[member].ids) for member in family.members), -family.members[0]
-
-
-def forward(
-    model: Any,
-    padded: Padded,
-    keep: int,
-    *,
-    cache: Any = None,
-    past: torch.Tensor | None = None,
-    use_cache: bool = False,
-) -> Any:
-    """One pass. Positions are counted without the padding, also behind a cache."""
-    mask = padded.attention_mask
-    if past is not None:
-        mask = torch.cat([past, mask], dim=1)
-    positions = (mask.cumsum(-1) - 1).clamp(min=0)[:, -padded.input_ids.shape[1] :]
-    return model(
-        input_ids=padded.input_ids,
-        attention_mask=mask,
-        position_ids=positions,
-        past_key_values=cache,
-        use_cache=use_cache or cache is not None,
-        logits_to_keep=keep,
-    )
-
-
-def sum_hidden(base: Any, padded: Padded) -> FloatArray:
-    """Sum of the last hidden states of each row, its first token left out: [rows, width]."""
-    mask = padded.attention_mask
-    hidden = base.base_model(
-        input_ids=padded.input_ids,
-        attention_mask=mask,
-        position_ids=(mask.cumsum(-1) - 1).clamp(min=0),
-        use_cache=False,
-    ).last_hidden_state
-    kept = mask * (mask.cumsum(-1) > 1)
-    sums = (hidden.float() * kept[..., None]).sum(1)
-    return np.asarray(sums.cpu().numpy(), dtype=np.float32)
 
 
 def _pick(logits: torch.Tensor, wanted: Sequence[Sequence[int]]) -> list[list[float]]:

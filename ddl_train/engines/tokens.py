@@ -6,7 +6,8 @@ from collections.abc import Sequence
 import torch
 
 from ddl_train.engines.generation import Writer
-from ddl_train.engines.scoring import LIKELIEST, Query, Scorer, can_share
+from ddl_train.engines.passes import can_share
+from ddl_train.engines.scoring import LIKELIEST, Query, Scorer
 from ddl_train.engines.transformers_engine import TransformersEngine
 from ddl_train.records import Sampling, Usage
 
@@ -74,9 +75,9 @@ def write_tokens(
             can_join=can_share(model),
             stop=stop,
         )
-        written = writer.write(prompts, batch_size=engine.config.batch_size, seed=seed)
+        written, num_read = writer.write(prompts, batch_size=engine.config.batch_size, seed=seed)
     ids = [answer.ids for answer in written]
-    return ids, _usage(engine, start, sum(map(len, prompts)), sum(map(len, ids)))
+    return ids, _usage(engine, start, num_read, sum(map(len, ids)))
 
 
 def _usage(engine: TransformersEngine, start: float, num_read: int, num_written: int) -> Usage:

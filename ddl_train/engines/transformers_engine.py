@@ -22,7 +22,8 @@ from ddl_train.engines.fitting import check_fit
 from ddl_train.engines.generation import Writer
 from ddl_train.engines.integers import IntegerTree
 from ddl_train.engines.loading import LoadedBase, load_base
-from ddl_train.engines.scoring import Query, Scorer, sum_hidden
+from ddl_train.engines.passes import sum_hidden
+from ddl_train.engines.scoring import Query, Scorer
 from ddl_train.records import (
     BASE,
     Completion,
@@ -145,18 +146,19 @@ class TransformersEngine:
                 device=self.device,
                 can_join=self._scorer.can_share,
             )
-            written = writer.write(ids, batch_size=self.config.batch_size, seed=seed)
+            written, num_read = writer.write(ids, batch_size=self.config.batch_size, seed=seed)
         completions = [
             Completion(
                 text=self.chat.decode(answer.ids),
                 num_prompt_tokens=len(prompt),
                 num_completion_tokens=len(answer.ids),
                 is_finished=answer.is_finished,
+                given_up=answer.given_up,
             )
             for prompt, answer in zip(ids, written, strict=True)
         ]
         num_written = sum(completion.num_completion_tokens for completion in completions)
-        return completions, self._usage(start, sum(map(len, ids)), num_written)
+        return completions, self._usage(start, num_read, num_written)
 
     def loglikelihood(
         self, items: Sequence[Continuation], *, adapter: str

@@ -20,6 +20,7 @@ from ddl_train.records.model import (
     JsonObject,
     Likelihood,
     Sampling,
+    Stopping,
     TextLoss,
     Usage,
 )
@@ -67,6 +68,7 @@ __all__ = [
     "SilentProgress",
     "Space",
     "StageProgress",
+    "Stopping",
     "StudyItem",
     "TextLoss",
     "TextModel",

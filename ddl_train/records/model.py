@@ -14,6 +14,22 @@ BASE = "base"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Stopping:
+    """When an answer is given up before its end. None is off."""
+
+    min_mean_logprob: float | None = None
+    """Mean log-probability of what was written, in nats at temperature 1: below it is hopeless."""
+    max_repeats: int | None = None
+    """It loops once it ends in a run of tokens said more often than this."""
+    patience: int = 16
+    """Tokens that are written before either is looked at."""
+
+    @property
+    def is_on(self) -> bool:
+        return self.min_mean_logprob is not None or self.max_repeats is not None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Sampling:
     """How an engine samples. `temperature` 0 is greedy."""
 
@@ -23,6 +39,8 @@ class Sampling:
     min_p: float = 0.0
     stop_after: str | None = None
     """Generation of a sequence ends once its text starts with this (the generator's NONE)."""
+    stopping: Stopping = Stopping()
+    """For a model that runs here; a server writes on."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -58,6 +76,8 @@ class Completion:
     num_completion_tokens: int
     is_finished: bool
     """True when it ended with EOS (or `stop_after`) before `max_new_tokens`."""
+    given_up: str | None = None
+    """Why it was ended early, first word a stable name (`hopeless: ...`, `looping: ...`)."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -26,6 +26,8 @@ class Proposal:
     num_completion_tokens: int
     is_finished: bool = True
     """False when it was cut off at `max_new_tokens`."""
+    given_up: str | None = None
+    """Why the generator did not write it to its end; a verdict keeps it as the reason."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

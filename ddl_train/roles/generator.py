@@ -8,6 +8,7 @@ from ddl_train.records import (
     ConceptPair,
     Proposal,
     Sampling,
+    Stopping,
     TextModel,
     Usage,
 )
@@ -27,6 +28,7 @@ class ModelGenerator:
             top_p=config.top_p,
             min_p=config.min_p,
             stop_after=pack.none,
+            stopping=Stopping(**config.stopping.model_dump()),
         )
 
     def propose(
@@ -73,4 +75,5 @@ def read_proposal(
         num_prompt_tokens=completion.num_prompt_tokens,
         num_completion_tokens=completion.num_completion_tokens,
         is_finished=completion.is_finished,
+        given_up=completion.given_up,
     )

@@ -46,12 +46,15 @@ def check(
 
     Args:
         proposal: what the generator said.
-        config: limits; with `is_enabled` False only NONE and what does not parse are refused.
+        config: limits; with `is_enabled` False only NONE, what was given up and what does not
+            parse are refused.
         special_tokens: spellings of the tokenizer's control tokens.
         common: content that says nothing, from `texts.common_content` of many concepts.
     """
     if proposal.is_none:
         return "none: the generator saw no link"
+    if proposal.given_up is not None:
+        return proposal.given_up
     if not proposal.text.strip():
         return "empty: the generator wrote nothing"
     if not proposal.conclusion.strip():

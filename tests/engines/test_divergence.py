@@ -8,7 +8,7 @@ import torch
 from torch.distributions import Categorical, kl_divergence
 
 from ddl_train.config import ModelConfig
-from ddl_train.engines import divergence, scoring
+from ddl_train.engines import divergence, passes
 from ddl_train.engines.transformers_engine import TransformersEngine, load_engine
 from ddl_train.records import BASE
 from tests.engines.test_adapters import make_adapter
@@ -77,7 +77,7 @@ def test_logits_are_held_for_no_more_rows_than_fit(
     adapted: TransformersEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sizes: list[int] = []
-    plain = scoring.forward
+    plain = passes.forward
 
     def counting(model: Any, padded: Any, keep: int) -> Any:
         sizes.append(len(padded.input_ids) * keep)

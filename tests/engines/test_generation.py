@@ -65,7 +65,7 @@ def test_rows_that_are_left_of_several_batches_are_written_together(
                 can_join=can_join,
             )
             with torch.no_grad():
-                written = writer.write(prompts, batch_size=4, seed=0)
+                written, _ = writer.write(prompts, batch_size=4, seed=0)
         return [answer.ids for answer in written], int(forward.call_count)
 
     apart, num_passes_apart = write(can_join=False)

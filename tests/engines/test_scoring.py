@@ -8,7 +8,8 @@ import torch
 from transformers import MistralConfig, MistralForCausalLM
 
 from ddl_train.engines.integers import IntegerTree
-from ddl_train.engines.scoring import Family, Query, can_share, find_families
+from ddl_train.engines.passes import can_share
+from ddl_train.engines.scoring import Family, Query, find_families
 from ddl_train.engines.transformers_engine import TransformersEngine
 from ddl_train.records import BASE, Continuation
 
