@@ -107,6 +107,7 @@ def wake_stage(
                 pairs,
                 generator=session.dreamer,
                 critic=session.critic,
+                second=session.second,
                 embedder=session.embedder,
                 space=memory,
                 special_tokens=session.engine.special_tokens,
@@ -117,7 +118,8 @@ def wake_stage(
                 room=room_now(config.quota, done if len(pairs) == size else total, total, admitted),
             )
             for role, usage in woken.usages.items():
-                run.record_usage(cycle, role, usage, len(pairs), item=f"batch {index}")  # STATE
+                calls = woken.num_asked.get(role, len(pairs))
+                run.record_usage(cycle, role, usage, calls, item=f"batch {index}")  # STATE
             admitted += len(memory.log_verdicts(cycle, index, woken.verdicts))  # STATE
             bar.advance(len(pairs), admitted=admitted, rate=f"{admitted / done:.1%}")
     facts: JsonObject = {"pairs": done, "admitted": admitted, "concepts": memory.num_concepts}

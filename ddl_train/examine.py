@@ -5,7 +5,10 @@ base whichever adapter dreams, so one examination stands for all of them. Every 
 same guards, critic and admission gate as in wake, once with the guards and once without them.
 
 Memory is left out but for the two concepts of the pair: it holds the good ideas already, and would
-refuse them, and what resembles them, as duplicates.
+refuse them, and what resembles them, as duplicates. The larger critic is left out too: it only
+refuses more. In a wake with `wake.cascade.audit_share` so large a share of what the cascade refuses
+meets the critic alone, as in the trials without guards; but what speaks to a judge, hides characters
+or repeats itself does not.
 """
 
 from collections.abc import Callable, Sequence
@@ -28,6 +31,7 @@ from ddl_train.records import (
 )
 from ddl_train.roles import guards
 from ddl_train.roles.admission import admit
+from ddl_train.roles.cascade import refuse_on_screen
 from ddl_train.roles.generator import read_proposal
 from ddl_train.roles.prompts import PromptPack
 
@@ -77,7 +81,9 @@ def _examine_batch(canaries: Sequence[Canary], judge: Judge) -> tuple[list[Trial
         guards.check(one, judge.config.guards, special_tokens=judge.special_tokens)
         for one in strict
     ]
-    refusals, usage = _refuse_copies(canaries, strict, refusals, judge)
+    refusals, placing = _refuse_by_place(canaries, strict, refusals, judge)
+    refusals, usage = _refuse_on_screen(strict, refusals, judge)
+    usage += placing
     asked = [number for number, one in enumerate(loose) if one.conclusion.strip()]
     scores, cost = judge.critic.score([loose[number] for number in asked])
     given = dict(zip(asked, scores, strict=True))
@@ -105,17 +111,18 @@ def _proposal(canary: Canary, pack: PromptPack, *, takes_anything: bool) -> Prop
     return read_proposal(canary.pair, said, pack, BASE, takes_anything=takes_anything)
 
 
-def _refuse_copies(
+def _refuse_by_place(
     canaries: Sequence[Canary],
     proposals: Sequence[Proposal],
     refusals: Sequence[str | None],
     judge: Judge,
 ) -> tuple[list[str | None], Usage]:
-    """What says one of the two concepts again is a near-duplicate of memory."""
-    limit = judge.config.guards.max_cosine
+    """What says one of the two concepts again is a near-duplicate; what lies too far has strayed."""
+    limit = judge.config.guards.max_cosine if judge.config.guards.is_enabled else None
+    bounds = judge.config.cascade.distance
     alive = [number for number, reason in enumerate(refusals) if reason is None]
     refused = list(refusals)
-    if limit is None or not alive or not judge.config.guards.is_enabled:
+    if not alive or (limit is None and bounds.least is None and bounds.most is None):
         return refused, Usage()
     texts = [
         text
@@ -129,8 +136,24 @@ def _refuse_copies(
     vectors, usage = judge.embedder.embed(texts)
     rows = judge.space.centre(vectors).reshape(len(alive), 3, -1)
     cosines = np.einsum("nw,nkw->nk", rows[:, 0], rows[:, 1:]).max(axis=1)
-    for number, cosine in zip(alive, cosines, strict=True):
-        refused[number] = guards.near_duplicate(float(cosine), -1.0, limit)
+    for number, cosine in zip(alive, cosines.astype(float).tolist(), strict=True):
+        copied = None if limit is None else guards.near_duplicate(cosine, -1.0, limit)
+        refused[number] = copied or guards.distance(1 - cosine, 1 - cosine, bounds)
+    return refused, usage
+
+
+def _refuse_on_screen(
+    proposals: Sequence[Proposal], refusals: Sequence[str | None], judge: Judge
+) -> tuple[list[str | None], Usage]:
+    """What the short critic refuses of what is left, where there is one."""
+    screen = judge.config.cascade.screen
+    refused = list(refusals)
+    if screen is None:
+        return refused, Usage()
+    alive = [number for number, reason in enumerate(refusals) if reason is None]
+    answers, usage = judge.critic.screen([proposals[number] for number in alive])
+    for number, answer in zip(alive, answers, strict=True):
+        refused[number] = refuse_on_screen(answer, screen)
     return refused, usage
 
 

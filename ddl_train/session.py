@@ -10,14 +10,14 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from ddl_train.config import Config, WakeConfig
+from ddl_train.config import Config, CriticServerConfig, WakeConfig
 from ddl_train.engines.embedders import load_embedder
 from ddl_train.engines.server_engine import ServerEngine
 from ddl_train.engines.transformers_engine import TransformersEngine, load_engine
 from ddl_train.errors import ServerError
 from ddl_train.memory.reading import longest_texts
 from ddl_train.memory.store import Memory
-from ddl_train.records import BASE, Critic, Embedder, Generator, JsonObject
+from ddl_train.records import BASE, Critic, Embedder, Generator, JsonObject, TextModel
 from ddl_train.roles.critic import LogitCritic
 from ddl_train.roles.generator import ModelGenerator
 from ddl_train.roles.prompts import PromptPack, load_pack
@@ -41,8 +41,10 @@ class Session:
     generator: Generator
     """The local model, which can carry every adapter: what is measured."""
     critic: Critic
+    second: Critic | None = None
+    """A larger critic for the best of what the first would let in."""
     servers: Mapping[str, ServerEngine] = field(default_factory=dict)
-    """Models elsewhere that dream (`generator`) or judge (`critic`) in wake."""
+    """Models elsewhere that dream (`generator`) or judge (`critic`, `second`) in wake."""
     should_stop: Callable[[], bool] = never
     """Asked between batches and training steps; True saves and stops."""
 
@@ -83,20 +85,20 @@ class Session:
         for role, server in self.servers.items():
             server.meet()
             facts[role] = {"model": server.config.model, "url": server.config.url}
-            if role == "critic":
+            if isinstance(server.config, CriticServerConfig):
                 facts[role]["scores"] = server.reads_scores_by
-                self._check_scores(facts[role])
+                if server.config.scores == "auto":
+                    self._check_scores(role, server.where, facts[role])
         return facts
 
-    def _check_scores(self, now: JsonObject) -> None:
-        wanted = self.config.wake.critic
+    def _check_scores(self, role: str, where: str, now: JsonObject) -> None:
         for cycle in self.run.cycles():
-            before = cycle.facts.get("wake", {}).get("servers", {}).get("critic")
+            before = cycle.facts.get("wake", {}).get("servers", {}).get(role)
             alike = before is not None and {**before, "scores": now["scores"]} == now
-            if alike and before != now and wanted is not None and wanted.scores == "auto":
+            if alike and before != now:
                 raise ServerError(
-                    f"wake.critic: the server at {now['url']} gives scores by {now['scores']} now "
-                    f"and by {before['scores']} in cycle {cycle.cycle + 1}; set wake.critic.scores "
+                    f"{where}: the server at {now['url']} gives scores by {now['scores']} now "
+                    f"and by {before['scores']} in cycle {cycle.cycle + 1}; set {where}.scores "
                     f"to {now['scores']} to go on with scores of another kind"
                 )
 
@@ -140,7 +142,7 @@ def open_session(
     config = run.config
     engine = load_engine(config.model)
     embedder = load_embedder(config.memory.embedder, engine)
-    _check_longest_prompt(run, engine)
+    _check_prompts(run, engine)
     run.keep_changes()
     pack = load_pack(run.prompts_dir)
     memory = Memory(run, embedder)
@@ -153,6 +155,7 @@ def open_session(
         pack=pack,
         generator=ModelGenerator(engine, pack, config.wake),
         critic=critic or LogitCritic(engine, pack, config.wake, judge=servers.get("critic")),
+        second=_second(config.wake, engine, pack, servers),
         servers=servers,
         should_stop=should_stop,
     )
@@ -162,12 +165,18 @@ def open_session(
         memory.close()
 
 
-def _check_longest_prompt(run: Run, engine: TransformersEngine) -> None:
-    """Where prompts or the model's limits change: the two longest concepts must fit still.
+def _check_prompts(run: Run, engine: TransformersEngine) -> None:
+    """The pack has what is asked of it, and the two longest concepts fit still.
+
+    The latter is looked at where prompts or the model's limits change.
 
     Raises:
-        ModelError: they do not.
+        ConfigError: the pack lacks the short critic's template.
+        ModelError: the two longest concepts do not fit.
     """
+    screen = run.config.wake.cascade.screen
+    if screen is not None and screen.ask == "screen":
+        load_pack(run.prompts_dir).require("screen")
     changed = [key for key, _, _ in run.changes if key.startswith(("model.", "wake.prompts"))]
     texts = longest_texts(run.database, 2)
     if changed and len(texts) == 2 and run.config.wake.generator is None:
@@ -175,16 +184,37 @@ def _check_longest_prompt(run: Run, engine: TransformersEngine) -> None:
         engine.prompt_ids(prompt, room=run.config.wake.max_new_tokens)
 
 
+def _second(
+    config: WakeConfig,
+    engine: TransformersEngine,
+    pack: PromptPack,
+    servers: Mapping[str, TextModel],
+) -> Critic | None:
+    """The larger critic, on its server or loaded here. Support is not asked of it."""
+    settings = config.cascade.second
+    if settings is None:
+        return None
+    asked = config.model_copy(update={"min_support": None})
+    if settings.local is not None:
+        return LogitCritic(load_engine(settings.local), pack, asked)
+    return LogitCritic(engine, pack, asked, judge=servers["second"])
+
+
 def _servers(config: WakeConfig, engine: TransformersEngine) -> dict[str, ServerEngine]:
     """The servers that a config names, by role; none of them is asked anything yet."""
-    named = {"generator": config.generator, "critic": config.critic}
+    second = config.cascade.second
+    named = {
+        "generator": ("wake.generator", config.generator),
+        "critic": ("wake.critic", config.critic),
+        "second": ("wake.cascade.second.server", second.server if second else None),
+    }
     return {
         role: ServerEngine(
             server,
-            where=f"wake.{role}",
+            where=where,
             special_tokens=engine.special_tokens,
             count=lambda text: len(engine.chat.text_ids(text)),
         )
-        for role, server in named.items()
+        for role, (where, server) in named.items()
         if server is not None
     }

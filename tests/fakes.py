@@ -140,7 +140,17 @@ class TableCritic:
         self._table = dict(table or {})
         self._default = default
 
-    def score(self, proposals: Sequence[Proposal]) -> tuple[list[Scores | None], Usage]:
+    def screen(self, proposals: Sequence[Proposal]) -> tuple[list[float | None], Usage]:
+        """The coherence of each."""
+        scores, usage = self.score(proposals)
+        return [one.coherence if one else None for one in scores], usage
+
+    def score(
+        self,
+        proposals: Sequence[Proposal],
+        *,
+        screened: Sequence[float | None] | None = None,
+    ) -> tuple[list[Scores | None], Usage]:
         found = [self._table.get(proposal.conclusion, self._default) for proposal in proposals]
         return [a_scores(*row) if row else None for row in found], _cost(len(proposals))
 

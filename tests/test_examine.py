@@ -101,7 +101,15 @@ def test_with_a_quota_what_outranks_the_good_is_let_in() -> None:
 class Flatterer:
     """A critic that likes everything."""
 
-    def score(self, proposals: Sequence[Proposal]) -> tuple[list[Scores | None], Usage]:
+    def screen(self, proposals: Sequence[Proposal]) -> tuple[list[float | None], Usage]:
+        return [9.0 for _ in proposals], Usage()
+
+    def score(
+        self,
+        proposals: Sequence[Proposal],
+        *,
+        screened: Sequence[float | None] | None = None,
+    ) -> tuple[list[Scores | None], Usage]:
         return [a_scores(9, 9, 9, support=1.0) for _ in proposals], Usage()
 
     def explain(self, proposals: Sequence[Proposal]) -> tuple[list[str], Usage]:

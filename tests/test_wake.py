@@ -54,17 +54,33 @@ class Known:
         best = np.argsort(-cosines, axis=1)[:, :k]
         return best, np.take_along_axis(cosines, best, axis=1)
 
+    def vectors(self, ids: Sequence[int]) -> FloatArray:
+        return HashEmbedder().embed([f"concept {number}" for number in ids])[0]
+
 
 class AskedCritic(TableCritic):
     """A `TableCritic` that remembers what it was asked to score and to explain."""
 
     def __init__(self, **table: tuple[float, float, float]) -> None:
         super().__init__(table, default=GOOD)
+        self.screened: list[str] = []
+        self.known: Sequence[float | None] | None = None
         self.scored: list[str] = []
         self.explained: list[str] = []
 
-    def score(self, proposals: Sequence[Proposal]) -> tuple[list[Scores | None], Usage]:
+    def screen(self, proposals: Sequence[Proposal]) -> tuple[list[float | None], Usage]:
+        self.screened += [proposal.conclusion for proposal in proposals]
+        found, usage = TableCritic.score(self, proposals)
+        return [one.coherence if one else None for one in found], usage
+
+    def score(
+        self,
+        proposals: Sequence[Proposal],
+        *,
+        screened: Sequence[float | None] | None = None,
+    ) -> tuple[list[Scores | None], Usage]:
         self.scored += [proposal.conclusion for proposal in proposals]
+        self.known = screened
         return super().score(proposals)
 
     def explain(self, proposals: Sequence[Proposal]) -> tuple[list[str], Usage]:

@@ -14,8 +14,8 @@ from scipy.stats import t as student
 from ddl_train.bench.learning import ratio
 from ddl_train.probes.statistics import wilson
 from ddl_train.records import JsonObject
+from ddl_train.storage.ledger import WAKE_ROLES
 
-WAKE_ROLES = ("generator", "critic", "rationale", "embedder")
 MIN_SEEDS = 3
 Share = tuple[int, int]
 

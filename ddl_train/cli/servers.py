@@ -2,6 +2,12 @@
 
 from ddl_train.config import Config, ServerConfig
 
+_HOW = {
+    "auto": "logprobs if it gives them, by its text if not",
+    "logprobs": "logprobs",
+    "text": "its text",
+}
+
 
 def check_servers(config: Config) -> list[str]:
     """Say what each server of a config is for, a sentence each; nothing is sent.
@@ -12,21 +18,21 @@ def check_servers(config: Config) -> list[str]:
     """
     from ddl_train.engines.server_client import ServerClient
 
-    generator, critic = config.wake.generator, config.wake.critic
+    generator, second = config.wake.generator, config.wake.cascade.second
     notes = []
     if generator is not None:
         ServerClient(generator, where="wake.generator")
         notes.append(
             f"wake.generator: {_who(generator)} dreams; {_adapter(generator.adapter_model)}"
         )
-    if critic is not None:
-        ServerClient(critic, where="wake.critic")
-        how = {
-            "auto": "logprobs if it gives them, by its text if not",
-            "logprobs": "logprobs",
-            "text": "its text",
-        }[critic.scores]
-        notes.append(f"wake.critic: {_who(critic)} judges, by {how}")
+    critics = {
+        "wake.critic": (config.wake.critic, "judges"),
+        "wake.cascade.second.server": (second.server if second else None, "judges the best again"),
+    }
+    for where, (critic, does) in critics.items():
+        if critic is not None:
+            ServerClient(critic, where=where)
+            notes.append(f"{where}: {_who(critic)} {does}, by {_HOW[critic.scores]}")
     return notes
 
 

@@ -1,13 +1,14 @@
 """What a run is told: one pydantic model per stage, read from YAML, unknown keys fatal.
 
     model, memory, wake, sleep, evaluate, promote, distill    one file per section of a config
-    sampler, guards, stopping, server                         parts of `wake`
+    sampler, guards, stopping, cascade, server                parts of `wake`
     whole                                                     all of them: `Config`
     parsing, explaining                                       YAML and overrides in, sentences out
 
 A stage receives its own part (`config.wake`), never the whole. Nothing here imports torch.
 """
 
+from ddl_train.config.cascade import CascadeConfig, DistanceConfig, ScreenConfig, SecondConfig
 from ddl_train.config.distill import DistillConfig
 from ddl_train.config.evaluate import EvaluateConfig
 from ddl_train.config.guards import GuardConfig
@@ -31,8 +32,10 @@ from ddl_train.config.whole import Config, changed_keys, is_changeable
 
 __all__ = [
     "Bounds",
+    "CascadeConfig",
     "Config",
     "CriticServerConfig",
+    "DistanceConfig",
     "DistillConfig",
     "EvaluateConfig",
     "GeneratorServerConfig",
@@ -41,6 +44,8 @@ __all__ = [
     "ModelConfig",
     "PromoteConfig",
     "SamplerConfig",
+    "ScreenConfig",
+    "SecondConfig",
     "ServerConfig",
     "SleepConfig",
     "StageConfig",

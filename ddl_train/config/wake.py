@@ -2,6 +2,7 @@
 
 from pydantic import Field, model_validator
 
+from ddl_train.config.cascade import CascadeConfig
 from ddl_train.config.guards import GuardConfig
 from ddl_train.config.sampler import SamplerConfig
 from ddl_train.config.server import CriticServerConfig, GeneratorServerConfig
@@ -22,6 +23,7 @@ class WakeConfig(StageConfig):
     sampler: SamplerConfig = SamplerConfig()
     guards: GuardConfig = GuardConfig()
     stopping: StoppingConfig = StoppingConfig()
+    cascade: CascadeConfig = CascadeConfig()
     generator: GeneratorServerConfig | None = None
     """A server that dreams. None: the local base with the current adapter."""
     critic: CriticServerConfig | None = None

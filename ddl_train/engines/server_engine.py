@@ -81,7 +81,7 @@ class ServerEngine:
         """
         self.name = f"{config.model} at {config.url}"
         self.config = config
-        self._where = where
+        self.where = where
         self._client = ServerClient(config, where=where)
         own = [re.escape(token) for token in special_tokens if len(token) > 1]
         self._special = re.compile("|".join([*own, _SPECIAL.pattern]))
@@ -205,7 +205,7 @@ class ServerEngine:
         tokens = reply.tokens if reply is not None else None
         if wanted == "logprobs" and tokens is None:
             raise self._error(
-                f"takes logprobs and returns none; set {self._where}.scores to text, which parses "
+                f"takes logprobs and returns none; set {self.where}.scores to text, which parses "
                 "its answers, or start it so that it gives them"
             )
         can_continue = bool(tokens) and len(tokens or ()) > 1 and self._continues(tokens or ())
@@ -290,7 +290,7 @@ class ServerEngine:
         return self._special.sub(lambda found: f"{found[0][0]} {found[0][1:]}", text)
 
     def _error(self, what: str) -> ServerError:
-        return ServerError(f"{self._where}: the server at {self.config.url} {what}; {SAVED}")
+        return ServerError(f"{self.where}: the server at {self.config.url} {what}; {SAVED}")
 
 
 def _seed(*parts: int) -> int:

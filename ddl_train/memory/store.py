@@ -183,6 +183,10 @@ class Memory:
         """Ids and cosines of the nearest concepts to the embedder's vectors, [n, min(k, all)]."""
         return self._space.nearest(vectors, k)
 
+    def vectors(self, ids: Sequence[int]) -> FloatArray:
+        """Vectors of concepts in the space in which memory compares: [n, width]."""
+        return self._space.of(np.asarray(ids, dtype=np.int64))
+
     # Pairs and verdicts.
 
     def next_batch(

@@ -112,18 +112,19 @@ class Vectors:
 
     def neighbours(self, ids: IdArray, k: int) -> tuple[IdArray, FloatArray]:
         """Nearest concepts to concepts, themselves included."""
-        return self._search(self._vectors_of(ids), k)
+        return self._search(self.of(ids), k)
 
     def cosines(self, a_ids: IdArray, b_ids: IdArray) -> FloatArray:
         """Cosine of each concept of `a_ids` with its partner in `b_ids`."""
-        products = self._vectors_of(a_ids) * self._vectors_of(b_ids)
+        products = self.of(a_ids) * self.of(b_ids)
         return np.asarray(products.sum(axis=1), dtype=np.float32)
 
     def insert(self, ids: Sequence[int], vectors: FloatArray) -> None:
         """Store vectors of new concepts, inside the caller's transaction. `take_in` follows."""
         self._stored.insert(ids, vectors)
 
-    def _vectors_of(self, ids: IdArray) -> FloatArray:
+    def of(self, ids: IdArray) -> FloatArray:
+        """Centred vectors of concepts, in the order of `ids`: [n, width]."""
         assert self._index is not None
         return self._index.vectors(ids) if self._index.is_whole else self._stored.fetch(ids)
 

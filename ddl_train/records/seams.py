@@ -82,6 +82,10 @@ class VectorSpace(Space, Protocol):
         """Ids and cosines of the k nearest concepts to an embedder's vectors."""
         ...
 
+    def vectors(self, ids: Sequence[int]) -> FloatArray:
+        """Unit vectors of concepts, in the order of `ids`."""
+        ...
+
 
 class Generator(Protocol):
     def propose(
@@ -92,8 +96,20 @@ class Generator(Protocol):
 
 
 class Critic(Protocol):
-    def score(self, proposals: Sequence[Proposal]) -> tuple[list[Scores | None], Usage]:
-        """Score each proposal, in order. None: the verdict could not be read."""
+    def screen(self, proposals: Sequence[Proposal]) -> tuple[list[float | None], Usage]:
+        """One number for each, in order, for less than a whole verdict. None: it has none."""
+        ...
+
+    def score(
+        self,
+        proposals: Sequence[Proposal],
+        *,
+        screened: Sequence[float | None] | None = None,
+    ) -> tuple[list[Scores | None], Usage]:
+        """Score each proposal, in order. None: the verdict could not be read.
+
+        `screened` is what `screen` said of these very proposals; it need not be asked again.
+        """
         ...
 
     def explain(self, proposals: Sequence[Proposal]) -> tuple[list[str], Usage]:

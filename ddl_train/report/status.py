@@ -48,7 +48,6 @@ from ddl_train.memory.forget import adapters_that_saw
 from ddl_train.records import BASE, EvalReport, JsonObject, Usage
 from ddl_train.report.suites import mean_divergences, mean_losses, score_suites
 from ddl_train.report.tally import (
-    WAKE_ROLES,
     Counts,
     cost_by_role,
     count_cycle,
@@ -58,7 +57,7 @@ from ddl_train.report.tally import (
 )
 from ddl_train.storage.cache import read_index_header
 from ddl_train.storage.history import CycleState, PromotionRow
-from ddl_train.storage.ledger import UsageRow
+from ddl_train.storage.ledger import WAKE_ROLES, UsageRow
 from ddl_train.storage.run import Run
 
 FORMAT = 1

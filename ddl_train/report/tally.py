@@ -13,8 +13,6 @@ from ddl_train.records import BASE, EvalReport, Usage
 from ddl_train.storage.ledger import UsageRow
 from ddl_train.storage.run import Run
 
-WAKE_ROLES = ("generator", "critic", "rationale", "embedder")
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Counts:

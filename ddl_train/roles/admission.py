@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from ddl_train.config import WakeConfig
-from ddl_train.records import Scores, Verdict
+from ddl_train.records import AXES, Scores, Verdict
 
 
 def admit(scores: Scores, config: WakeConfig) -> str | None:
@@ -36,6 +36,24 @@ def admit(scores: Scores, config: WakeConfig) -> str | None:
                 f"between two orders of the criteria, above {config.max_disagreement:g}"
             )
     return None
+
+
+def admit_again(scores: Scores | None, config: WakeConfig) -> str | None:
+    """Why the larger critic refuses what would be admitted, or None. Support is not its matter."""
+    if scores is None:
+        return "second: the larger critic's reply could not be read"
+    own = config.cascade.second
+    least = {f"min_{axis}": getattr(own, f"min_{axis}", None) for axis in AXES}
+    asked = {"min_support": None} | {key: one for key, one in least.items() if one is not None}
+    reason = admit(scores, config.model_copy(update=asked))
+    return f"second: {reason}" if reason else None
+
+
+def best_share(verdicts: Sequence[Verdict], share: float) -> list[int]:
+    """Numbers of the best of what is admitted, by the sum of the axes; the share is rounded up."""
+    standing = [n for n, verdict in enumerate(verdicts) if verdict.admitted]
+    most = math.ceil(share * len(standing))
+    return sorted(sorted(standing, key=lambda n: (-_sum(verdicts[n].scores), n))[:most])
 
 
 def pick_quota(verdicts: Sequence[Verdict], room: int) -> list[Verdict]:

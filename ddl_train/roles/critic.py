@@ -3,6 +3,8 @@
 Scores are read from the logits at the place where the number would stand, as the expected value
 over 1 to 10: one forward pass, no text. A second, independent opinion is the likelihood of the
 conclusion given the concepts and the stated reasoning; admission weighs it apart from the axes.
+
+The short critic asks one of these numbers, or a shorter question of the pack, before the rest.
 """
 
 import math
@@ -26,6 +28,7 @@ from ddl_train.records import (
 from ddl_train.roles.prompts import PromptPack
 
 LOW, HIGH = 1, 10
+SUPPORT = "support"
 _RATIONALE = Sampling(max_new_tokens=60)
 
 
@@ -52,18 +55,49 @@ class LogitCritic:
         self._judge = judge or engine
         self._pack = pack
         self._asks_support = config.min_support is not None
+        self._short = config.cascade.screen.ask if config.cascade.screen else None
         self._orders = [list(pack.axes)]
         if config.max_disagreement is not None:
             self._orders.append(list(reversed(pack.axes)))
 
-    def score(self, proposals: Sequence[Proposal]) -> tuple[list[Scores | None], Usage]:
-        """Score each proposal, in order. None: the model gave no usable numbers."""
+    def screen(self, proposals: Sequence[Proposal]) -> tuple[list[float | None], Usage]:
+        """The answer to what `wake.cascade.screen` asks, of each, in order.
+
+        None: the model gave no usable number, or nothing is asked.
+        """
+        if not proposals or self._short is None:
+            return [None] * len(proposals), Usage()
+        if self._short == SUPPORT:
+            supports, usage = self._supports(proposals)
+            return list(supports), usage
+        if self._short in self._pack.axes:
+            prompts = [self._question(p, self._pack.axes, self._short) for p in proposals]
+        else:
+            prompts = [self._pack.render("screen", **_texts(p)) for p in proposals]
+        values, usage = self._numbers(prompts)
+        return [float(one) if math.isfinite(one) else None for one in values], usage
+
+    def score(
+        self,
+        proposals: Sequence[Proposal],
+        *,
+        screened: Sequence[float | None] | None = None,
+    ) -> tuple[list[Scores | None], Usage]:
+        """Score each proposal, in order. None: the model gave no usable numbers.
+
+        What `screen` has found out of these proposals, and is a part of the scores, is not asked
+        again.
+        """
         if not proposals:
             return [], Usage()
-        expected, usage = self._expected(proposals)
-        supports: list[float | None] = [None] * len(proposals)
+        known: list[float | None] = [None] * len(proposals) if screened is None else [*screened]
+        expected, usage = self._expected(proposals, known)
+        supports: list[float | None] = known if self._short == SUPPORT else [None] * len(proposals)
         if self._asks_support:
-            supports, more = self._supports(proposals)
+            asked = [n for n, support in enumerate(supports) if support is None]
+            found, more = self._supports([proposals[n] for n in asked])
+            filled = dict(zip(asked, found, strict=True))
+            supports = [filled.get(n, support) for n, support in enumerate(supports)]
             usage += more
         scores = [
             _read_scores(rows, self._pack.axes, support)
@@ -75,31 +109,41 @@ class LogitCritic:
         """One sentence for each, in order: the first line of a greedy answer of the base."""
         if not proposals:
             return [], Usage()
-        prompts = [
-            self._pack.render("rationale", a=p.pair.a.text, b=p.pair.b.text, idea=p.text)
-            for p in proposals
-        ]
+        prompts = [self._pack.render("rationale", **_texts(p)) for p in proposals]
         answers, usage = self._judge.generate(prompts, sampling=_RATIONALE, adapter=BASE, seed=0)
         return [answer.text.partition("\n")[0].strip() for answer in answers], usage
 
-    def _expected(self, proposals: Sequence[Proposal]) -> tuple[FloatArray, Usage]:
+    def _expected(
+        self, proposals: Sequence[Proposal], known: Sequence[float | None]
+    ) -> tuple[FloatArray, Usage]:
         """Expected score of each proposal under each order on each axis: [n, orders, axes].
 
         The three questions about one idea follow one another and differ in their last words only,
-        so that an engine can compute what they share once.
+        so that an engine can compute what they share once. `known` are answers to the short
+        critic's axis in the first order.
         """
+        axes = self._pack.axes
+        table = np.full((len(proposals), len(self._orders), len(axes)), np.nan, dtype=np.float32)
+        if self._short in axes:
+            values = [math.nan if value is None else value for value in known]
+            table[:, 0, axes.index(self._short)] = values
+        asked = np.argwhere(np.isnan(table))
         prompts = [
-            self._pack.render(
-                "score", a=p.pair.a.text, b=p.pair.b.text, idea=p.text, axes=order, axis=axis
-            )
-            for p in proposals
-            for order in self._orders
-            for axis in self._pack.axes
+            self._question(proposals[n], self._orders[order], axes[axis])
+            for n, order, axis in asked.tolist()
         ]
-        table, usage = self._judge.integer_distribution(prompts, low=LOW, high=HIGH, adapter=BASE)
-        expected = table.astype(np.float64) @ np.arange(LOW, HIGH + 1)
-        shape = (len(proposals), len(self._orders), len(self._pack.axes))
-        return np.asarray(expected.reshape(shape), dtype=np.float32), usage
+        values_asked, usage = self._numbers(prompts)
+        table[tuple(asked.T)] = values_asked
+        return table, usage
+
+    def _numbers(self, prompts: Sequence[str]) -> tuple[FloatArray, Usage]:
+        """The expected answer to each question; NaN where the model gave no usable numbers."""
+        rows, usage = self._judge.integer_distribution(prompts, low=LOW, high=HIGH, adapter=BASE)
+        expected = rows.astype(np.float64) @ np.arange(LOW, HIGH + 1)
+        return np.asarray(expected, dtype=np.float32), usage
+
+    def _question(self, proposal: Proposal, order: Sequence[str], axis: str) -> str:
+        return self._pack.render("score", **_texts(proposal), axes=list(order), axis=axis)
 
     def _supports(self, proposals: Sequence[Proposal]) -> tuple[list[float | None], Usage]:
         """Geometric mean probability of each conclusion, given what was said before it."""
@@ -113,6 +157,11 @@ class LogitCritic:
         ]
         likelihoods, usage = self._engine.loglikelihood(items, adapter=BASE)
         return [math.exp(found.mean) if found.num_tokens else 0.0 for found in likelihoods], usage
+
+
+def _texts(proposal: Proposal) -> dict[str, str]:
+    """What every question about an idea is given."""
+    return {"a": proposal.pair.a.text, "b": proposal.pair.b.text, "idea": proposal.text}
 
 
 def _read_scores(rows: FloatArray, axes: Sequence[str], support: float | None) -> Scores | None:

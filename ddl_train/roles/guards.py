@@ -14,7 +14,7 @@ import unicodedata
 import zlib
 from collections.abc import Callable, Sequence
 
-from ddl_train.config import GuardConfig
+from ddl_train.config import DistanceConfig, GuardConfig
 from ddl_train.records import Proposal
 from ddl_train.roles.appeals import find_appeal
 from ddl_train.roles.texts import content, mentions, ngrams, units
@@ -73,6 +73,21 @@ def near_duplicate(in_memory: float, in_batch: float, limit: float) -> str | Non
         return f"duplicate: cosine {in_memory:.3f} to memory is above {limit:g}"
     if in_batch > limit:
         return f"duplicate: cosine {in_batch:.3f} to another of this batch is above {limit:g}"
+    return None
+
+
+def distance(to_memory: float, to_parents: float, bounds: DistanceConfig) -> str | None:
+    """Refuse what lies too near to what is known, or too far from what it is about.
+
+    Args:
+        to_memory: 1 less the cosine to the nearest concept.
+        to_parents: the same to the nearer of the pair's two.
+        bounds: None is off.
+    """
+    if bounds.least is not None and to_memory < bounds.least:
+        return f"restated: {to_memory:.3f} from the nearest concept is below {bounds.least:g}"
+    if bounds.most is not None and to_parents > bounds.most:
+        return f"strayed: {to_parents:.3f} from the nearer of the two is above {bounds.most:g}"
     return None
 
 

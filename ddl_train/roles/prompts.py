@@ -35,6 +35,8 @@ VARIABLES: dict[str, tuple[str, ...]] = {
     **{f"probe_{kind}": ("idea",) for kind in PROBE_KINDS},
 }
 """Templates that every pack has, and the values each is given (beside `nonce`)."""
+OPTIONAL: dict[str, tuple[str, ...]] = {"screen": ("a", "b", "idea")}
+"""The same of templates that a pack may lack, as long as no config asks for them."""
 _CRITERIA = ("axes", "axis")
 
 
@@ -120,16 +122,24 @@ class PromptPack:
         Raises:
             ConfigError: the pack has no such template, or it fails on these values.
         """
-        if template not in self._templates:
-            raise ConfigError(
-                f"{self.dir}: the prompt pack has no template {template}.jinja; it has "
-                f"{', '.join(self._templates)}"
-            )
+        self.require(template)
         nonce = self._nonce(template, variables)
         try:
             return self._templates[template].render(nonce=nonce, **variables).strip()
         except (jinja2.TemplateError, TypeError) as error:
             raise ConfigError(f"{self.dir / template}.jinja: cannot be rendered: {error}") from None
+
+    def require(self, template: str) -> None:
+        """Refuse a pack that lacks a template.
+
+        Raises:
+            ConfigError: it does.
+        """
+        if template not in self._templates:
+            raise ConfigError(
+                f"{self.dir}: the prompt pack has no template {template}.jinja; it has "
+                f"{', '.join(self._templates)}"
+            )
 
     def is_none(self, text: str) -> bool:
         """Whether the generator says that there is no link."""
@@ -145,7 +155,10 @@ class PromptPack:
         return _parts(self._qa.search(text.strip()), ("question", "answer"))
 
     def _names(self) -> list[str]:
-        """Templates that every pack has, then the user's own kinds of study items and probes."""
+        """Templates that every pack has, then what this one has beside them.
+
+        Those are optional templates and the user's own kinds of study items and probes.
+        """
         for name in VARIABLES:
             if not (self.dir / f"{name}.jinja").is_file():
                 raise ConfigError(
@@ -153,10 +166,11 @@ class PromptPack:
                     f"copy it from {BUILT_IN / 'default'}"
                 )
         own = {path.stem for path in self.dir.glob("*.jinja")} - set(VARIABLES)
-        return [*VARIABLES, *sorted(n for n in own if n.startswith(("study_", "probe_")))]
+        kept = [n for n in own if n in OPTIONAL or n.startswith(("study_", "probe_"))]
+        return [*VARIABLES, *sorted(kept)]
 
     def _compile(self, name: str) -> jinja2.Template:
-        allowed = {*VARIABLES.get(name, ("idea",)), "nonce"}
+        allowed = {*(VARIABLES | OPTIONAL).get(name, ("idea",)), "nonce"}
         path = self.dir / f"{name}.jinja"
         try:
             source = path.read_text(encoding="utf-8")

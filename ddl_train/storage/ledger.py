@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from ddl_train.records import Usage
 from ddl_train.storage.database import transaction
 
+WAKE_ROLES = ("generator", "embedder", "screen", "critic", "second", "rationale")
+"""Roles whose costs are those of daydreaming."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class UsageRow:
@@ -13,7 +16,7 @@ class UsageRow:
 
     cycle: int
     role: str
-    """generator, critic, rationale, embedder, student, trainer, evaluator, ..."""
+    """One of `WAKE_ROLES`, or student, trainer, probes, ..."""
     num_calls: int
     """Items that were asked for."""
     usage: Usage

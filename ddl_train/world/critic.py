@@ -26,7 +26,16 @@ class OracleCritic:
     def __init__(self, oracle: Oracle) -> None:
         self._oracle = oracle
 
-    def score(self, proposals: Sequence[Proposal]) -> tuple[list[Scores | None], Usage]:
+    def screen(self, proposals: Sequence[Proposal]) -> tuple[list[float | None], Usage]:
+        """The coherence of each, in order."""
+        return [self._score(proposal).coherence for proposal in proposals], Usage()
+
+    def score(
+        self,
+        proposals: Sequence[Proposal],
+        *,
+        screened: Sequence[float | None] | None = None,
+    ) -> tuple[list[Scores | None], Usage]:
         """Score each proposal, in order."""
         return [self._score(proposal) for proposal in proposals], Usage()
 
