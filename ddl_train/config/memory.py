@@ -23,6 +23,10 @@ class MemoryConfig(StageConfig):
     embedder: str = "hidden_states"
     """`hidden_states` of the base, `words` (hashed, long ones weigh more; neither downloads
     anything), or `sentence-transformers:NAME_OR_PATH`."""
+    exact_up_to: int = Field(20_000, ge=0)
+    """Concepts of documents up to which neighbours are searched exactly; above, through lists at a
+    recall of 0.95, measured when they are made. Exact search costs as much as there are concepts,
+    and a pair asks two or three times."""
     max_index_gb: float = Field(8.0, gt=0)
     """Host memory that the nearest-neighbour index may take, in GB; vectors that do not fit whole are
     compressed in it."""

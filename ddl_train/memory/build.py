@@ -17,10 +17,10 @@ from ddl_train.memory.index import VectorIndex
 from ddl_train.memory.kinds import (
     CANDIDATES_PER_HIT,
     TARGET_RECALL,
-    TRAINED_PER_LIST,
     Kind,
     Limits,
     kinds_for,
+    sample_size,
 )
 from ddl_train.memory.stored import StoredVectors
 from ddl_train.records import FloatArray
@@ -36,20 +36,23 @@ _SEED = 0
 _logger = logging.getLogger(__name__)
 
 
-def build_index(stored: StoredVectors, ids: IdArray, limits: Limits) -> VectorIndex:
+def build_index(
+    stored: StoredVectors, ids: IdArray, limits: Limits, *, num_documents: int
+) -> VectorIndex:
     """The index that serves all stored vectors.
 
     Args:
         stored: of one embedder, with its mean fixed.
         ids: of all of them.
         limits: which kind serves how many.
+        num_documents: how many of them come from documents: these decide.
 
     Raises:
         ResourceError: it cannot be held in `limits.max_bytes`.
     """
     assert stored.mean is not None
     width = len(stored.mean)
-    *earlier, last = kinds_for(len(ids), width, limits)
+    *earlier, last = kinds_for(num_documents, width, limits)
     if last.is_exact:
         return _copy(stored, width)
     for kind in earlier:
@@ -68,12 +71,12 @@ def build_index(stored: StoredVectors, ids: IdArray, limits: Limits) -> VectorIn
     return index
 
 
-def is_right(index: VectorIndex, num_rows: int, limits: Limits) -> bool:
-    """Whether an index is of a kind that serves so many rows, and was built for about as many."""
+def is_right(index: VectorIndex, num_documents: int, limits: Limits) -> bool:
+    """Whether an index is of a kind that serves so many, and was built for about as many."""
     is_of_kind = any(
-        kind.serves(index.factory) for kind in kinds_for(num_rows, index.width, limits)
+        kind.serves(index.factory) for kind in kinds_for(num_documents, index.width, limits)
     )
-    return is_of_kind and (index.is_exact or num_rows <= GROWTH * index.num_trained)
+    return is_of_kind and (index.is_exact or num_documents <= GROWTH * index.num_trained)
 
 
 def _copy(stored: StoredVectors, width: int) -> VectorIndex:
@@ -88,7 +91,7 @@ def _make(stored: StoredVectors, ids: IdArray, kind: Kind, *, widest: int) -> Ve
     assert stored.mean is not None
     index = VectorIndex(len(stored.mean), kind.factory)
     random = np.random.default_rng(_SEED)
-    wanted = max(kind.num_lists * TRAINED_PER_LIST, 1)
+    wanted = max(sample_size(kind.num_lists, index.width), 1)
     index.train(stored.fetch(_choose(random, ids, wanted)), len(ids))
     asked = _choose(random, ids, _NUM_QUERIES)
     queries = stored.fetch(asked)

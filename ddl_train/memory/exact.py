@@ -12,6 +12,7 @@ from ddl_train.storage.cache import IdArray
 
 _VECTORS_AT_ONCE = 8192
 _QUERIES_AT_ONCE = 256
+_PRODUCTS_AT_ONCE = 1 << 22
 
 
 def search_exact(matrix: FloatArray, queries: FloatArray, k: int) -> tuple[FloatArray, IdArray]:
@@ -27,6 +28,21 @@ def search_exact(matrix: FloatArray, queries: FloatArray, k: int) -> tuple[Float
         for start in range(0, len(queries), _QUERIES_AT_ONCE)
     ]
     return np.concatenate([part[0] for part in parts]), np.concatenate([part[1] for part in parts])
+
+
+def nearest_rows(matrix: FloatArray, vectors: FloatArray) -> IdArray:
+    """Of each vector the row with the largest inner product, [n]; of equal ones the first.
+
+    Args:
+        matrix: [rows, width], a few thousand rows: the centres of lists.
+        vectors: [n, width]; any number.
+    """
+    size = max(1, _PRODUCTS_AT_ONCE // len(matrix))
+    parts = [
+        np.argmax(vectors[start : start + size] @ matrix.T, axis=1)
+        for start in range(0, len(vectors), size)
+    ]
+    return np.concatenate(parts).astype(np.int64)
 
 
 def _search(matrix: FloatArray, queries: FloatArray, k: int) -> tuple[FloatArray, IdArray]:

@@ -1,19 +1,23 @@
 """Which index serves how many concepts, and what it takes.
 
-    Flat            exact; up to `exact_up_to` rows, as long as it fits `max_bytes`
-    IVFn,Flat       whole vectors in n lists, of which a search reads some; above that
+    Flat            exact; up to `exact_up_to` rows, as long as it fits `max_bytes`. Its cost grows
+                    with the rows: at 100,000 of width 16 it is three times all else that memory does
+    IVFn,Flat       whole vectors in n lists, of which a search reads some; above that. From 8,192
+                    lists on their centres are a graph (IVFn_HNSW32): it is searched, not walked through
     HNSW32,Flat     a graph; when lists must be read too widely to reach the recall
     IVFn,SQ8        a byte a number; where whole vectors do not fit
     IVFn,PQmnp      m bytes a vector; above `pq_above` rows, or where SQ8 does not fit
 
 Names are those of FAISS's index factory. Bytes a row: the code, 8 for its id in a list, 8 for its
 concept id, 8 for finding it again where vectors are stored whole; a graph adds 4 bytes for each of
-2 x 32 links. A growing index takes up to twice that for a while.
+2 x 32 links. A growing index takes up to twice that for a while, and the sample that lists are
+learned from up to a gigabyte.
 """
 
 from dataclasses import dataclass
 from math import isqrt
 
+from ddl_train.config import MemoryConfig
 from ddl_train.errors import ResourceError
 
 TARGET_RECALL = 0.95
@@ -24,7 +28,12 @@ TRAINED_PER_LIST = 48
 """Vectors a list that the lists' centres are learned from."""
 
 _GRAPH_LINKS = 32
+_GRAPH_OF_LISTS = 8192
+"""Lists from which on a graph finds the nearest centres faster than comparing all."""
 _LEAST_LISTS = 4
+_MOST_LISTS = 65_536
+_ROWS_PER_LIST = 256
+_SAMPLE_BYTES = 1e9
 _NUMBERS_A_BYTE = (4, 8, 16, 32)
 """Numbers of a vector that share one byte, from the finest."""
 
@@ -33,12 +42,17 @@ _NUMBERS_A_BYTE = (4, 8, 16, 32)
 class Limits:
     """Where one kind of index ends and the next begins."""
 
-    exact_up_to: int = 1_000_000
+    exact_up_to: int = 20_000
     """Rows."""
     pq_above: int = 10_000_000
     """Rows."""
     max_bytes: float = 8e9
     """Of memory that an index may take."""
+
+
+def limits_of(config: MemoryConfig) -> Limits:
+    """What a run's config allows."""
+    return Limits(exact_up_to=config.exact_up_to, max_bytes=config.max_index_gb * 1e9)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -100,15 +114,30 @@ def kinds_for(rows: int, width: int, limits: Limits) -> list[Kind]:
 
 
 def num_lists(rows: int) -> int:
-    """Lists for so many rows: the power of two at or below three times the square root."""
-    return max(_LEAST_LISTS, 1 << (3 * isqrt(max(rows, 1))).bit_length() - 1)
+    """Lists for so many rows: the power of two at or below three times the square root.
+
+    From two million on a list for 256 rows, so that reading a list costs the same at any size.
+    """
+    wanted = max(3 * isqrt(max(rows, 1)), rows // _ROWS_PER_LIST)
+    return min(max(_LEAST_LISTS, 1 << wanted.bit_length() - 1), _MOST_LISTS)
+
+
+def sample_size(lists: int, width: int) -> int:
+    """Vectors that the centres of so many lists are learned from."""
+    return min(lists * TRAINED_PER_LIST, int(_SAMPLE_BYTES / (4 * width)))
+
+
+def has_graph(factory: str) -> bool:
+    """Whether the centres of an index's lists, or its vectors, are searched as a graph."""
+    return "HNSW" in factory
 
 
 def _in_lists(code: str, rows: int, width: int, code_bytes: int) -> Kind:
     lists = num_lists(rows)
+    graph = f"_HNSW{_GRAPH_LINKS}" if lists >= _GRAPH_OF_LISTS else ""
     return Kind(
-        factory=f"IVF{lists},{code}",
-        num_bytes=rows * (code_bytes + 16.0) + 4.0 * lists * width,
+        factory=f"IVF{lists}{graph},{code}",
+        num_bytes=rows * (code_bytes + 16.0) + lists * (4.0 * width + 8 * _GRAPH_LINKS),
         num_lists=lists,
         is_whole=code == "Flat",
     )

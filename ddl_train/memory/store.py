@@ -17,7 +17,7 @@ from ddl_train.memory import batches, forget, reading, sources, stamps
 from ddl_train.memory.forget import Forgotten
 from ddl_train.memory.growing import GrowingIds
 from ddl_train.memory.index import IdArray
-from ddl_train.memory.kinds import Limits
+from ddl_train.memory.kinds import limits_of
 from ddl_train.memory.space import Lineages
 from ddl_train.memory.stamps import Stamp
 from ddl_train.memory.study import Asked, read_asked, write_study_items
@@ -59,7 +59,7 @@ class Memory:
                 embedder,
                 run.index_path,
                 is_read_only=run.is_read_only,
-                limits=Limits(max_bytes=run.config.memory.max_index_gb * 1e9),
+                limits=limits_of(run.config.memory),
             )
 
     # What was read.

@@ -160,12 +160,20 @@ class Vectors:
                 ids=ids,
             )
             self._num_saved = len(self._index) if self._index is not None else -1
-        if self._index is None or not is_right(self._index, len(ids), self._limits):
+        num_documents = len(ids) - self._num_insights()
+        if self._index is None or not is_right(self._index, num_documents, self._limits):
             self._index, self._num_saved = None, -1
-            self._index = build_index(self._stored, ids, self._limits)
+            self._index = build_index(self._stored, ids, self._limits, num_documents=num_documents)
             if not self._index.is_exact:
                 # At once: a run that is killed and goes on must search as it would have.
                 self.save()
+
+    def _num_insights(self) -> int:
+        """Concepts that have no say in the kind of the index.
+
+        If they had, a run killed in the middle of a wake would go on with another.
+        """
+        return int(self._connection.execute("SELECT count(*) FROM insights").fetchone()[0])
 
     def _embed_owed(self, progress: Progress) -> None:
         """Embed concepts without a vector of this embedder, a slice at a time.

@@ -15,7 +15,7 @@ from rich.table import Table
 
 from ddl_train.config import Config, ModelConfig, WakeConfig
 from ddl_train.errors import ModelError, ResourceError
-from ddl_train.memory.kinds import Kind, Limits, kinds_for
+from ddl_train.memory.kinds import Kind, kinds_for, limits_of
 from ddl_train.memory.sources import num_held_out
 from ddl_train.records import AXES, Chunk, Prompts
 from ddl_train.report.footprint import Footprint, ModelShape, estimate
@@ -161,7 +161,7 @@ def make_plan(
     asked = answers * (num_items + uptake)
     footprint = estimate(shape, config, is_gpu=machine.is_gpu)
     embeddings = corpus.num_concepts * shape.hidden * 4.0
-    limits = Limits(max_bytes=config.memory.max_index_gb * 1e9)
+    limits = limits_of(config.memory)
     return Plan(
         config=config,
         shape=shape,

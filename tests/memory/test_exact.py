@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from ddl_train.memory.exact import search_exact
+from ddl_train.memory import exact
+from ddl_train.memory.exact import nearest_rows, search_exact
 from ddl_train.memory.index import VectorIndex
 
 
@@ -35,3 +36,12 @@ def test_a_large_index_searches_by_blocks_and_finds_itself() -> None:
     ids, cosines = index.search(points[[5, 20_400]], 1)
     assert ids.tolist() == [[6], [20_401]]
     assert np.allclose(cosines, 1, atol=1e-6)
+
+
+def test_the_nearest_centre_is_that_of_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exact, "_PRODUCTS_AT_ONCE", 1000)
+    random = np.random.default_rng(0)
+    centres = random.standard_normal((70, 12), dtype=np.float32)
+    vectors = random.standard_normal((300, 12), dtype=np.float32)
+    found = nearest_rows(centres, vectors)
+    assert np.array_equal(found, np.argmax(vectors @ centres.T, axis=1))

@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 
 from ddl_train.errors import ResourceError
+from ddl_train.memory import centres
+from ddl_train.memory.index import VectorIndex
 from ddl_train.memory.kinds import TARGET_RECALL, Limits, kinds_for
 from ddl_train.memory.store import Memory
 from ddl_train.memory.vectors import Vectors
@@ -81,12 +83,14 @@ def recall(vectors: Vectors, exact: Vectors, k: int = 10) -> float:
     ("rows", "limits", "factory"),
     [
         (1_000, Limits(), "Flat"),
-        (1_000_000, Limits(), "Flat"),
+        (20_000, Limits(), "Flat"),
+        (20_001, Limits(), "IVF256,Flat"),
+        (1_000_000, Limits(exact_up_to=1_000_000), "Flat"),
         (1_000_001, Limits(), "IVF2048,Flat"),
         (1_000_000, Limits(max_bytes=1e9), "IVF2048,SQ8"),
         (1_000_000, Limits(max_bytes=0.2e9), "IVF2048,PQ96np"),
-        (20_000_000, Limits(), "IVF8192,PQ96np"),
-        (100_000_000, Limits(), "IVF16384,PQ48np"),
+        (20_000_000, Limits(), "IVF65536_HNSW32,PQ96np"),
+        (100_000_000, Limits(), "IVF65536_HNSW32,PQ48np"),
     ],
 )
 def test_size_and_the_bound_on_memory_choose_the_kind(
@@ -122,6 +126,35 @@ def test_an_approximate_index_finds_what_it_promises(
         assert header is not None and header.factory == factory
         assert header.recall >= TARGET_RECALL
         assert recall(vectors, exact) >= TARGET_RECALL - 0.05
+
+
+def test_centres_in_two_levels_searched_as_a_graph_find_as_much(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(centres, "_TWO_LEVELS_FROM", 64)
+    points, _ = Clustered().embed(texts(0, 4000))
+    exact = VectorIndex(WIDTH)
+    index = VectorIndex(WIDTH, "IVF64_HNSW32,Flat")
+    index.train(points, len(points))
+    for one in (exact, index):
+        for start in (0, 2000):
+            one.add(np.arange(start, start + 2000), points[start : start + 2000])
+    queries, _ = Clustered().embed(texts(5000, 5050))
+    nearest = exact.search(queries, 10)[0]
+    index.tune(queries, nearest, factor=1, widest=64)
+    assert index.recall >= TARGET_RECALL
+    assert index.effort < 64
+    assert np.allclose(index.vectors(np.arange(0, 4000, 7)), points[::7])
+
+
+def test_insights_do_not_change_the_kind_of_the_index(tmp_path: Path) -> None:
+    with a_run(tmp_path, memory={"sources": [str(tmp_path)], "exact_up_to": 30}) as run:
+        memory = Memory(run, Clustered())
+        memory.add_chunks(chunks(texts(0, 30)), cycle=-1)
+        dream(memory, 0, 0, lambda pair: str(10_000 + pair.pair_number), size=10)
+        assert memory.num_concepts > 30
+        Memory(run, Clustered()).close()
+        assert factory_of(run) == "Flat"
 
 
 @pytest.mark.parametrize("limits", [IN_LISTS, COMPRESSED])
