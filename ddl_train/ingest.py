@@ -27,5 +27,5 @@ def ingest(
         reading.chunks, cycle=cycle, is_explicit=is_explicit, progress=progress
     )
     memory.keep_stamps(reading.stamps)  # STATE
-    check_leaks(config.evaluate, [one.text for one in memory.concepts()])
+    check_leaks(config.evaluate, memory.texts())
     return added

@@ -79,6 +79,12 @@ def all_concepts(connection: sqlite3.Connection) -> list[Concept]:
     return [_concept(row, now) for row in rows]
 
 
+def all_texts(connection: sqlite3.Connection) -> Iterator[str]:
+    """Texts of all concepts, in the order of arrival."""
+    for row in connection.execute("SELECT text FROM concepts ORDER BY concept_id"):
+        yield row[0]
+
+
 def sample_texts(connection: sqlite3.Connection, most: int) -> Iterator[str]:
     """Texts of documents in order of id; of more than `most` every so many-th."""
     documents = "FROM concepts WHERE depth = 0"

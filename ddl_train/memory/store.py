@@ -154,6 +154,10 @@ class Memory:
         found = reading.read_concepts(self._db, ids)
         return [found[concept_id] for concept_id in ids]
 
+    def texts(self) -> Iterator[str]:
+        """Texts of all concepts, read as they are asked for."""
+        return reading.all_texts(self._db)
+
     def sample_texts(self, most: int = 50_000) -> Iterator[str]:
         """Texts of documents' concepts; of more than `most` about so many, evenly spread."""
         return reading.sample_texts(self._db, most)

@@ -15,7 +15,6 @@ from collections.abc import Callable, Iterator, Sequence
 
 from ddl_train.records import Probe
 
-SUITE = "iteration"
 RULES = (28, 90, 110)
 SHOWN_WIDTH = 12
 WIDTHS = (12, 18, 24)

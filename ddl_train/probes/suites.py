@@ -145,7 +145,7 @@ def check_leaks(config: EvaluateConfig, texts: Iterable[str]) -> None:
         if path not in config.retention or is_probe_file(path)
         for probe in read_probes(path)
     ]
-    if found := find_leaks(probes, texts):
+    if probes and (found := find_leaks(probes, texts)):
         more = f" ({len(found) - 1} more)" if len(found) > 1 else ""
         raise ProbeError(
             f"{found[0]}{more}; a probe that the model can read while awake measures nothing: take "

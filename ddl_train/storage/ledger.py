@@ -8,6 +8,7 @@ from ddl_train.storage.database import transaction
 
 WAKE_ROLES = ("generator", "embedder", "screen", "critic", "second", "rationale")
 """Roles whose costs are those of daydreaming."""
+_AMOUNTS = ("num_calls", "num_prompt_tokens", "num_completion_tokens", "seconds", "flops")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -26,39 +27,22 @@ class UsageRow:
 
 def record_usage(connection: sqlite3.Connection, row: UsageRow) -> None:
     """Enter a row. The same piece of work, done again after a crash, replaces its first entry."""
-    usage = row.usage
     with transaction(connection):
-        connection.execute(
-            "INSERT INTO usage (cycle, role, item, num_calls, num_prompt_tokens, "
-            "num_completion_tokens, seconds, flops) VALUES (?, ?, ?, ?, ?, ?, ?, ?) "
-            "ON CONFLICT (cycle, role, item) DO UPDATE SET num_calls = excluded.num_calls, "
-            "num_prompt_tokens = excluded.num_prompt_tokens, "
-            "num_completion_tokens = excluded.num_completion_tokens, "
-            "seconds = excluded.seconds, flops = excluded.flops",
-            (
-                row.cycle,
-                row.role,
-                row.item,
-                row.num_calls,
-                usage.num_prompt_tokens,
-                usage.num_completion_tokens,
-                float(usage.seconds),
-                float(usage.flops),
-            ),
-        )
+        _enter(connection, row, ", ".join(f"{name} = excluded.{name}" for name in _AMOUNTS))
 
 
 def add_usage(connection: sqlite3.Connection, row: UsageRow) -> None:
     """Add to a named row, inside the caller's transaction: with it goes what the cost was for."""
     assert row.item is not None
+    _enter(connection, row, ", ".join(f"{name} = {name} + excluded.{name}" for name in _AMOUNTS))
+
+
+def _enter(connection: sqlite3.Connection, row: UsageRow, when_there: str) -> None:
     usage = row.usage
     connection.execute(
-        "INSERT INTO usage (cycle, role, item, num_calls, num_prompt_tokens, "
-        "num_completion_tokens, seconds, flops) VALUES (?, ?, ?, ?, ?, ?, ?, ?) "
-        "ON CONFLICT (cycle, role, item) DO UPDATE SET num_calls = num_calls + excluded.num_calls, "
-        "num_prompt_tokens = num_prompt_tokens + excluded.num_prompt_tokens, "
-        "num_completion_tokens = num_completion_tokens + excluded.num_completion_tokens, "
-        "seconds = seconds + excluded.seconds, flops = flops + excluded.flops",
+        f"INSERT INTO usage (cycle, role, item, {', '.join(_AMOUNTS)}) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?) "
+        f"ON CONFLICT (cycle, role, item) DO UPDATE SET {when_there}",
         (
             row.cycle,
             row.role,

@@ -25,10 +25,6 @@ class Census:
     num_across: dict[int, int]
     """Those among them that need more than one literature."""
 
-    @property
-    def share_composing(self) -> float:
-        return self.num_composing / max(self.num_pairs, 1)
-
 
 def take_census(world: World, *, max_depth: int = 3) -> Census:
     """Count everything; meant for worlds of up to some ten thousand facts."""
