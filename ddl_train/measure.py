@@ -201,17 +201,24 @@ def _in_context(
     questions = list(dict.fromkeys(one.probe.prompt for one in chosen))
     if not questions:
         return (), Usage()
+    retrieved, usage = retrieve(session, questions, config.num_retrieved)
+    return with_contexts(chosen, {one.insight_id: one for one in insights}, retrieved), usage
+
+
+def retrieve(
+    session: Session, questions: Sequence[str], most: int
+) -> tuple[dict[str, tuple[str, ...]], Usage]:
+    """Question -> texts of the `most` concepts that lie nearest to it, the nearest first."""
     vectors, usage = session.embedder.embed(questions)
-    ids, _ = session.memory.nearest(vectors, config.num_retrieved)
+    ids, _ = session.memory.nearest(vectors, most)
     texts = {
         concept.concept_id: concept.text
         for concept in session.memory.concepts(sorted({int(one) for row in ids for one in row}))
     }
-    retrieved = {
+    return {
         question: tuple(texts[int(one)] for one in row)
         for question, row in zip(questions, ids, strict=True)
-    }
-    return with_contexts(chosen, {one.insight_id: one for one in insights}, retrieved), usage
+    }, usage
 
 
 def _pairs(session: Session, num_pairs: int | None) -> tuple[Sequence[ConceptPair], Usage]:

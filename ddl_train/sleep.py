@@ -25,6 +25,7 @@ from ddl_train.roles.student import write_items
 from ddl_train.training.lora import train_lora
 from ddl_train.training.rows import PROPOSE, build_night, keep_insights
 from ddl_train.training.running import TrainedAdapter
+from ddl_train.training.self_distill import prompts_in_context, train_self_distill
 
 Family = Literal["study", "probe"]
 FAMILIES: tuple[Family, ...] = get_args(Family)
@@ -175,11 +176,24 @@ def sleep(
         Interrupted: `should_stop` said so, and a checkpoint is saved.
     """
     rows = _mix(pack, material, config, seed, again)
-    if rows:
+    if rows and config.objective == "sft":
         trained = train_lora(
             engine,
             rows,
             config.model_copy(update={"num_train_epochs": 1.0}),  # rows hold all epochs
+            out_dir=night_dir,
+            seed=seed,
+            start_from=None if config.method == "from_base" else start_from,
+            progress=progress,
+            should_stop=should_stop,
+        )
+    elif rows:
+        trained = train_self_distill(
+            engine,
+            rows,
+            prompts_in_context([*material.tonight, *material.earlier], material.items, pack),
+            [row for row in material.general if row.prompt],
+            config,
             out_dir=night_dir,
             seed=seed,
             start_from=None if config.method == "from_base" else start_from,

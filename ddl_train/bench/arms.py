@@ -63,6 +63,12 @@ ARMS: tuple[Arm, ...] = (
     Arm(name="no_feedback", why="no insight is dreamt upon", has_feedback=False),
     Arm(name="no_gate", why="every night is kept", has_gate=False),
     Arm(name="uniform", why="all pairs alike", overrides=("wake.sampler={uniform: 1.0}",)),
+    _lora("sdft", "the base in context as teacher", "objective=sdft", "general_share=0"),
+    _lora(
+        "sdft_recovery",
+        "and brought back on general prompts",
+        *("objective=sdft", "general_share=0", "sdft.recovery_share=0.5"),
+    ),
     _lora("statements_both", "statements and both directions", "kinds=[restate,forward,reverse]"),
     _lora("no_replay", "no earlier insights, no general rows", "replay_share=0", "general_share=0"),
     _lora("continued_0", "goes on, no earlier insights", "method=continue", "replay_share=0"),

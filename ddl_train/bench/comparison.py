@@ -1,7 +1,7 @@
 """What a run is compared with: its own in-context ceiling, and itself without the adapter.
 
 The ceiling asks the untouched base the same questions with the statement in view: no night can be
-expected to do better. Paired waking lets base and adapter dream on the same pairs.
+expected to do better. Retrieval is what one would do instead of sleeping. Paired waking lets base and adapter dream on the same pairs.
 """
 
 import random
@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from ddl_train.bench.discovery import opportunity
 from ddl_train.bench.learning import share
+from ddl_train.measure import retrieve
 from ddl_train.probes.score import Asked, score_probes
 from ddl_train.probes.text import normalise
 from ddl_train.probes.uptake import build_probes
@@ -31,6 +32,8 @@ from ddl_train.world.oracle import Oracle
 def in_context(session: Session, oracle: Oracle, probes: Sequence[Probe]) -> JsonObject:
     """Shares of the base by suite and kind, each question with its statement in view.
 
+    And `uptake_retrieved`: the questions of uptake with what memory holds nearest instead.
+
     Args:
         session: after its last cycle.
         oracle: tells which insights are true.
@@ -42,13 +45,15 @@ def in_context(session: Session, oracle: Oracle, probes: Sequence[Probe]) -> Jso
         if oracle.judge(insight.conclusion).truth == "true"
     ]
     told = {normalise(insight.conclusion) for insight in insights}
-    asked = [Asked("uptake", _told(probe)) for probe in _uptake(session, insights)]
+    uptake = _uptake(session, insights)
+    asked = [Asked("uptake", _told(probe)) for probe in uptake]
     asked += [
         Asked("truth", _told(probe))
         for probe in probes
         if probe.about is not None and normalise(probe.about) in told
     ]
     asked = asked[: 2 * session.config.evaluate.max_items]
+    asked += _with_retrieval(session, uptake[: session.config.evaluate.max_items])
     results, _ = score_probes(
         session.engine,
         asked,
@@ -61,6 +66,17 @@ def in_context(session: Session, oracle: Oracle, probes: Sequence[Probe]) -> Jso
         groups.setdefault(f"{result.suite}/{result.kind}", []).append(result)
         groups.setdefault(f"{result.suite}/all", []).append(result)
     return {name: share(items) for name, items in sorted(groups.items())}
+
+
+def _with_retrieval(session: Session, probes: Sequence[Probe]) -> list[Asked]:
+    """The same questions with what memory holds nearest to each in view."""
+    questions = list(dict.fromkeys(probe.prompt for probe in probes))
+    if not questions:
+        return []
+    found, _ = retrieve(session, questions, session.config.evaluate.num_retrieved)
+    return [
+        Asked("uptake_retrieved", replace(probe, context=found[probe.prompt])) for probe in probes
+    ]
 
 
 def _told(probe: Probe) -> Probe:

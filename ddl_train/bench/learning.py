@@ -72,6 +72,7 @@ def measure_learning(
                 "base": _shares(by_key.get((cycle, BASE)), clusters),
                 "in_use": _shares(by_key.get((cycle, adapter)), clusters),
                 "candidate": _shares(candidate[0] if candidate else None, clusters),
+                "kl": _kl(by_key.get((cycle, adapter))),
             }
         )
     matrix = [
@@ -108,6 +109,11 @@ def ratio(cell: Sequence[int]) -> float | None:
 
 def _shares(report: EvalReport | None, clusters: Mapping[str, int]) -> JsonObject | None:
     return None if report is None else suite_shares(report, set(clusters))
+
+
+def _kl(report: EvalReport | None) -> float | None:
+    """Nats a token between adapter and base, mean over the held-out texts; None unmeasured."""
+    return _mean(one for texts in report.divergences.values() for one in texts) if report else None
 
 
 def _row(report: EvalReport | None, clusters: Mapping[str, int], num_cycles: int) -> list[Share]:

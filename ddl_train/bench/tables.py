@@ -130,6 +130,12 @@ def last_share(cell: JsonObject, group: str, who: str = "in_use") -> Share | Non
     return None
 
 
+def last_kl(cell: JsonObject) -> float | None:
+    """Nats a token, after the last cycle that was evaluated."""
+    known = [cycle.get("kl") for cycle in cell["learning"]["cycles"]]
+    return next((float(one) for one in reversed(known) if one is not None), None)
+
+
 def _last(group: str) -> Callable[[JsonObject], Share | None]:
     return lambda cell: last_share(cell, group)
 
@@ -189,6 +195,7 @@ KEEPING = (
     Column("believes decoys", _last("false_memory_undreamt/decoy")),
     Column("home, less than base", _drop("retention/all")),
     Column("skill, less than base", _drop("skill/all")),
+    Column("KL to the base", last_kl),
     Column("nights promoted", _promoted),
     Column("leaks", lambda cell: float(len(cell["leaks"]))),
     Column("awake on same pairs: base", _paired("only_base")),
@@ -198,6 +205,8 @@ KEEPING = (
 CEILING = (
     Column("uptake forward", lambda cell: _ceiling(cell, "uptake/forward")),
     Column("uptake reverse", lambda cell: _ceiling(cell, "uptake/reverse")),
+    Column("retrieved forward", lambda cell: _ceiling(cell, "uptake_retrieved/forward")),
+    Column("retrieved reverse", lambda cell: _ceiling(cell, "uptake_retrieved/reverse")),
     Column("direction", lambda cell: _ceiling(cell, "truth/direction")),
     Column("forward", lambda cell: _ceiling(cell, "truth/forward")),
     Column("reverse", lambda cell: _ceiling(cell, "truth/reverse")),
@@ -206,7 +215,7 @@ TABLES = {
     "Discovery": DISCOVERY,
     "What the nights taught (after the last cycle)": LEARNING,
     "What they cost (after the last cycle)": KEEPING,
-    "In-context ceiling: the base with the statement in view": CEILING,
+    "Instead of nights: the base with the statement, or what was retrieved, in view": CEILING,
 }
 
 

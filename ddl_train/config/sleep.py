@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
+from ddl_train.config.self_distill import SelfDistillConfig
 from ddl_train.config.stage import Share, StageConfig
 
 
@@ -31,7 +32,10 @@ class SleepConfig(StageConfig):
     """Share of all rows of the night in which a rejected pair is answered NONE."""
     general: list[str] = Field(default_factory=list)
     """JSONL files of `prompt` and `completion`, or text files."""
-    objective: Literal["sft"] = "sft"
+    objective: Literal["sft", "sdft"] = "sft"
+    """`sft` trains on the answers of the study items; `sdft` has no answers: the base, with concepts
+    and insight in view, judges what the model says without (context self-distillation)."""
+    sdft: SelfDistillConfig = SelfDistillConfig()
     method: Literal["from_base", "continue", "merge"] = "from_base"
     """`from_base` trains one adapter from the frozen base on all kept insights; `continue` goes
     on from the current adapter; `merge` trains a new one on the base with the current one in it,
@@ -65,6 +69,15 @@ class SleepConfig(StageConfig):
     """What a crash repeats at most, in optimizer steps."""
     report_to: list[str] = Field(default_factory=list)
     """Trainer integrations: tensorboard, trackio, wandb."""
+
+    @model_validator(mode="after")
+    def _sdft_makes_its_own_batches(self) -> "SleepConfig":
+        if self.objective == "sdft" and (self.packing or self.method == "merge"):
+            raise ValueError(
+                "objective sdft takes neither packing nor method merge; set packing to false and "
+                "method to from_base or continue"
+            )
+        return self
 
     @model_validator(mode="after")
     def _room_for_new_rows(self) -> "SleepConfig":

@@ -22,10 +22,10 @@ from trl import DistillationConfig, DistillationTrainer  # type: ignore[attr-def
 
 from ddl_train.engines.transformers_engine import TransformersEngine
 from ddl_train.records import JsonObject, Usage
-from ddl_train.training.checkpoints import TRAINER
 from ddl_train.training.distill_cross import make_cross_trainer
 from ddl_train.training.distill_lesson import Lesson
 from ddl_train.training.distill_prompts import encode_prompts
+from ddl_train.training.lending import lent_to_generate
 from ddl_train.training.running import (
     TrainedAdapter,
     done_before,
@@ -33,7 +33,7 @@ from ddl_train.training.running import (
     settle,
     weights_sha256,
 )
-from ddl_train.training.trainer import lora_config, quiet_libraries
+from ddl_train.training.trainer import lora_config, quiet_libraries, trainer_settings
 from ddl_train.training.watcher import Watcher
 
 SHARE_OF_RATE = 0.2
@@ -167,50 +167,27 @@ def same_tokens(one: TransformersEngine, other: TransformersEngine) -> bool:
 def _settings(base: Any, lesson: Lesson) -> dict[str, Any]:
     """What both of TRL's trainers are told."""
     config, sleep = lesson.config, lesson.sleep
-    on_cpu = base.device.type == "cpu"
-    return {
-        "output_dir": str(lesson.out_dir / TRAINER),
-        "run_name": lesson.out_dir.name,
-        "seed": lesson.seed,
-        "use_cpu": on_cpu,
-        "bf16": str(base.dtype) == "torch.bfloat16",
-        "dataloader_pin_memory": not on_cpu,
+    settings = trainer_settings(base, sleep, out_dir=lesson.out_dir, seed=lesson.seed)
+    return settings | {
         "per_device_train_batch_size": config.per_device_train_batch_size,
+        "gradient_accumulation_steps": 1,
         "learning_rate": lesson.learning_rate(SHARE_OF_RATE),
-        "lr_scheduler_type": sleep.lr_scheduler_type,
         "warmup_steps": config.warmup_steps,
-        "weight_decay": sleep.weight_decay,
-        "max_grad_norm": sleep.max_grad_norm,
         "num_train_epochs": 1.0,
         "beta": config.beta,
         "temperature": config.temperature,
         "max_completion_length": config.max_new_tokens,
         "gradient_checkpointing": sleep.gradient_checkpointing,
-        "save_strategy": "steps",
         "save_steps": config.save_steps,
-        "save_total_limit": 2,
-        "logging_steps": 1,
-        "logging_nan_inf_filter": False,
-        "report_to": sleep.report_to or "none",
-        "disable_tqdm": True,
     }
 
 
 @contextmanager
 def _lent(student: TransformersEngine, teacher: TransformersEngine) -> Iterator[tuple[Any, Any]]:
-    """Both bases, or one twice. TRL writes into their configs, which are put back as well."""
-    with student.lend_base() as base:
-        text_config = base.config.get_text_config()
-        pad_token_id = text_config.pad_token_id
-        own = base.generation_config.eos_token_id
-        ends = [*([own] if isinstance(own, int) else own or []), *student.chat.eos_token_ids]
-        base.generation_config = copy.deepcopy(base.generation_config)
-        base.generation_config.eos_token_id = list(dict.fromkeys(ends))
-        try:
-            if teacher is student:
-                yield base, base
-            else:
-                with teacher.lend_base() as teacher_base:
-                    yield base, teacher_base
-        finally:
-            text_config.pad_token_id = pad_token_id
+    """Both bases, or one twice."""
+    with lent_to_generate(student) as base:
+        if teacher is student:
+            yield base, base
+        else:
+            with teacher.lend_base() as teacher_base:
+                yield base, teacher_base

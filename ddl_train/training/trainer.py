@@ -101,34 +101,44 @@ def lora_config(config: SleepConfig) -> LoraConfig:
     )
 
 
-def _arguments(base: Any, config: SleepConfig, *, out_dir: Path, seed: int) -> SFTConfig:
+def trainer_settings(base: Any, config: SleepConfig, *, out_dir: Path, seed: int) -> dict[str, Any]:
+    """What every trainer of TRL is told alike."""
     on_cpu = base.device.type == "cpu"
-    arguments = SFTConfig(
-        output_dir=str(out_dir / TRAINER),
-        run_name=out_dir.name,
-        seed=seed,
-        use_cpu=on_cpu,
-        bf16=base.dtype is torch.bfloat16,
-        dataloader_pin_memory=not on_cpu,
+    return {
+        "output_dir": str(out_dir / TRAINER),
+        "run_name": out_dir.name,
+        "seed": seed,
+        "use_cpu": on_cpu,
+        "bf16": base.dtype is torch.bfloat16,
+        "dataloader_pin_memory": not on_cpu,
+        "per_device_train_batch_size": config.per_device_train_batch_size,
+        "gradient_accumulation_steps": config.gradient_accumulation_steps,
+        "learning_rate": config.learning_rate,
+        "lr_scheduler_type": config.lr_scheduler_type,
+        "weight_decay": config.weight_decay,
+        "max_grad_norm": config.max_grad_norm,
+        "save_strategy": "steps",
+        "save_steps": config.save_steps,
+        "save_total_limit": 2,
+        "logging_steps": 1,
+        "logging_nan_inf_filter": False,
+        "report_to": config.report_to or "none",
+        "disable_tqdm": True,
+    }
+
+
+def _arguments(base: Any, config: SleepConfig, *, out_dir: Path, seed: int) -> SFTConfig:
+    settings = trainer_settings(base, config, out_dir=out_dir, seed=seed)
+    if config.packing:
         # a packed forward pass joins its whole batch into one row, and attention is quadratic
-        per_device_train_batch_size=1 if config.packing else config.per_device_train_batch_size,
-        gradient_accumulation_steps=config.gradient_accumulation_steps,
+        settings["per_device_train_batch_size"] = 1
+    arguments = SFTConfig(
+        **settings,
         packing=config.packing,
         padding_free=config.padding_free,
         # rows that are too long are left out before; without padding TRL wants to hear of no limit
         max_length=config.max_length if config.packing else None,
-        learning_rate=config.learning_rate,
-        lr_scheduler_type=config.lr_scheduler_type,
         num_train_epochs=config.num_train_epochs,
-        weight_decay=config.weight_decay,
-        max_grad_norm=config.max_grad_norm,
-        save_strategy="steps",
-        save_steps=config.save_steps,
-        save_total_limit=2,
-        logging_steps=1,
-        logging_nan_inf_filter=False,
-        report_to=config.report_to or "none",
-        disable_tqdm=True,
         **_checkpointing(is_on=config.gradient_checkpointing),
     )
     if arguments.n_gpu > 1:

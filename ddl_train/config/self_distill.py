@@ -1,0 +1,20 @@
+"""A night without labels: the base, shown what the insight rests on, teaches itself."""
+
+from pydantic import Field
+
+from ddl_train.config.stage import Share, StageConfig
+
+
+class SelfDistillConfig(StageConfig):
+    """Context self-distillation, for `sleep.objective: sdft`."""
+
+    temperature: float = Field(1.0, gt=0)
+    """At which the student writes what the teacher judges, and of both in the loss."""
+    max_completion_length: int = Field(48, gt=0)
+    """Tokens of an answer in training."""
+    distillation_alpha: Share = 0.5
+    """Divergence from the teacher: 0 is the forward KL, 1 the reverse KL, between them the
+    generalised Jensen-Shannon divergence."""
+    recovery_share: float = Field(0.0, ge=0)
+    """After the night, prompts of `sleep.general` on which the student is brought back to the base,
+    as a share of the night's rows. 0 has no recovery."""
