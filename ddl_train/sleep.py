@@ -191,7 +191,12 @@ def sleep(
         trained = train_self_distill(
             engine,
             rows,
-            prompts_in_context([*material.tonight, *material.earlier], material.items, pack),
+            prompts_in_context(
+                [*material.tonight, *material.earlier],
+                material.items,
+                pack,
+                shows_concepts=config.sdft.shows_concepts,
+            ),
             [row for row in material.general if row.prompt],
             config,
             out_dir=night_dir,

@@ -8,6 +8,9 @@ from ddl_train.config.stage import Share, StageConfig
 class SelfDistillConfig(StageConfig):
     """Context self-distillation, for `sleep.objective: sdft`."""
 
+    shows_concepts: bool = True
+    """The teacher reads both concepts before the idea. False shows the idea alone, for models that
+    several statements confuse."""
     temperature: float = Field(1.0, gt=0)
     """At which the student writes what the teacher judges, and of both in the loss."""
     max_completion_length: int = Field(48, gt=0)

@@ -52,14 +52,19 @@ class Lesson:
 
 
 def prompts_in_context(
-    insights: Iterable[Insight], items: Iterable[StudyItem], prompts: Prompts
+    insights: Iterable[Insight],
+    items: Iterable[StudyItem],
+    prompts: Prompts,
+    *,
+    shows_concepts: bool = True,
 ) -> dict[str, str]:
-    """Each study question as the student is asked it -> with concepts and insight in view."""
+    """Each study question as the student is asked it -> with concepts and idea in view."""
     known = {insight.insight_id: insight for insight in insights}
     found: dict[str, str] = {}
     for item in items:
         if insight := known.get(item.insight_id):
-            context = [*insight.parent_texts, insight.conclusion]
+            concepts = insight.parent_texts if shows_concepts else ()
+            context = [*concepts, insight.text]
             asked = prompts.render("answer", question=item.question, context=[])
             found[asked] = prompts.render("answer", question=item.question, context=context)
     return found

@@ -85,7 +85,7 @@ def test_the_teacher_reads_both_concepts_and_the_insight_and_the_student_none() 
     assert asked == "what may dolotium relieve?"
     assert shown.startswith(
         "given dolotium lowers kefergen | high kefergen causes raferminemia | "
-        "dolotium may relieve raferminemia | "
+        "dolotium lowers kefergen and high kefergen causes raferminemia, so dolotium may relieve raferminemia | "
     )
     assert shown.endswith(asked)
 
