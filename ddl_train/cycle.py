@@ -103,9 +103,10 @@ def wake_stage(
             if not pairs:
                 break  # nothing is left that this adapter has not dreamt on
             done += len(pairs)
+            moment = session.moment(cycle, index, total)
             woken = wake(
                 pairs,
-                generator=session.dreamer,
+                generator=session.dreamer(moment),
                 critic=session.critic,
                 second=session.second,
                 embedder=session.embedder,
@@ -121,6 +122,7 @@ def wake_stage(
                 calls = woken.num_asked.get(role, len(pairs))
                 run.record_usage(cycle, role, usage, calls, item=f"batch {index}")  # STATE
             admitted += len(memory.log_verdicts(cycle, index, woken.verdicts))  # STATE
+            session.note_batch(moment, pairs)
             bar.advance(len(pairs), admitted=admitted, rate=f"{admitted / done:.1%}")
     facts: JsonObject = {"pairs": done, "admitted": admitted, "concepts": memory.num_concepts}
     facts |= {"servers": servers} if servers else {}

@@ -6,20 +6,29 @@ wake a server may dream or judge in their place; what sleeps and is measured is 
 """
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from ddl_train.config import Config, CriticServerConfig, WakeConfig
+from ddl_train.config import Config, CriticServerConfig, Moment, WakeConfig
 from ddl_train.engines.embedders import load_embedder
 from ddl_train.engines.server_engine import ServerEngine
 from ddl_train.engines.transformers_engine import TransformersEngine, load_engine
 from ddl_train.errors import ServerError
 from ddl_train.memory.reading import longest_texts
 from ddl_train.memory.store import Memory
-from ddl_train.records import BASE, Critic, Embedder, Generator, JsonObject, TextModel
+from ddl_train.records import (
+    BASE,
+    ConceptPair,
+    Critic,
+    Embedder,
+    Generator,
+    JsonObject,
+    TextModel,
+)
 from ddl_train.roles.critic import LogitCritic
-from ddl_train.roles.generator import ModelGenerator
+from ddl_train.roles.generator import ModelGenerator, check_pack, dream_prompt
 from ddl_train.roles.prompts import PromptPack, load_pack
 from ddl_train.storage.run import Run
 
@@ -59,12 +68,35 @@ class Session:
             self.engine.load_adapter(version, adapter.path, base_sha256=adapter.base_sha256)
         return version
 
-    @property
-    def dreamer(self) -> Generator:
-        """Who dreams in wake: the server where there is one, the local model otherwise."""
+    def dreamer(self, moment: Moment) -> Generator:
+        """Who dreams a batch: the server where there is one, the local model otherwise."""
+        config = self.config.wake
         if server := self.servers.get("generator"):
-            return ModelGenerator(server, self.pack, self.config.wake)
+            return ModelGenerator(server, self.pack, config, moment)
+        if config.has_schedule:
+            return ModelGenerator(self.engine, self.pack, config, moment)
         return self.generator
+
+    def moment(self, cycle: int, batch: int, num_pairs: int) -> Moment:
+        """The place of a batch in the run, for schedules; `num_pairs`: of its wake."""
+        return Moment(
+            cycle=cycle,
+            num_cycles=self.config.num_cycles,
+            batch=batch,
+            num_batches=-(-num_pairs // self.config.wake.batch_size),
+        )
+
+    def note_batch(self, moment: Moment, pairs: Sequence[ConceptPair]) -> None:
+        """Write down, for plots, how a batch was dreamt, where batches differ in that."""
+        config = self.config.wake
+        if config.has_schedule or len(config.operators) > 1:
+            sampled: JsonObject = {
+                "temperature": config.temperature_at(moment),
+                "min_p": config.min_p_at(moment),
+                "operators": dict(Counter(pair.operator for pair in pairs)),
+            }
+            place = {"cycle": moment.cycle, "stage": "wake", "batch": moment.batch}
+            self.run.metrics(place | sampled)
 
     @property
     def dreaming_adapter(self) -> str:
@@ -120,9 +152,10 @@ def open_run(config: Config, *, should_stop: Callable[[], bool] = never) -> Iter
         DdlTrainError: in one sentence, whatever is wrong with the config, the sources, the model
             or the run directory.
     """
-    pack_dir = load_pack(config.wake.prompts).dir
+    pack = load_pack(config.wake.prompts)
+    check_pack(pack, config.wake)
     with (
-        Run.propose(config, pack_dir=pack_dir) as run,
+        Run.propose(config, pack_dir=pack.dir) as run,
         open_session(run, should_stop=should_stop) as session,
     ):
         yield session
@@ -140,6 +173,7 @@ def open_session(
         should_stop: asked between batches and training steps.
     """
     config = run.config
+    check_pack(load_pack(run.prompts_dir), config.wake)
     engine = load_engine(config.model)
     embedder = load_embedder(config.memory.embedder, engine)
     _check_prompts(run, engine)
@@ -165,6 +199,15 @@ def open_session(
         memory.close()
 
 
+_PROMPT_KEYS = (
+    "model.",
+    "wake.prompts",
+    "wake.operators",
+    "wake.verbalised",
+    "wake.max_new_tokens",
+)
+
+
 def _check_prompts(run: Run, engine: TransformersEngine) -> None:
     """The pack has what is asked of it, and the two longest concepts fit still.
 
@@ -174,14 +217,17 @@ def _check_prompts(run: Run, engine: TransformersEngine) -> None:
         ConfigError: the pack lacks the short critic's template.
         ModelError: the two longest concepts do not fit.
     """
-    screen = run.config.wake.cascade.screen
+    config = run.config.wake
+    screen = config.cascade.screen
     if screen is not None and screen.ask == "screen":
         load_pack(run.prompts_dir).require("screen")
-    changed = [key for key, _, _ in run.changes if key.startswith(("model.", "wake.prompts"))]
+    changed = [key for key, _, _ in run.changes if key.startswith(_PROMPT_KEYS)]
     texts = longest_texts(run.database, 2)
-    if changed and len(texts) == 2 and run.config.wake.generator is None:
-        prompt = load_pack(run.prompts_dir).render("propose", a=texts[0], b=texts[1])
-        engine.prompt_ids(prompt, room=run.config.wake.max_new_tokens)
+    if changed and len(texts) == 2 and config.generator is None:
+        pack = load_pack(run.prompts_dir)
+        for operator in config.operators:
+            prompt = dream_prompt(pack, operator, *texts, verbalised=config.verbalised)
+            engine.prompt_ids(prompt, room=config.max_answer_tokens)
 
 
 def _second(

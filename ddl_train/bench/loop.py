@@ -184,7 +184,7 @@ class PlainGenerate:
         sampling: dict[str, Any] = {"do_sample": temperature > 0}
         if temperature > 0:
             sampling |= {"temperature": temperature, "top_k": 0}
-            sampling |= {"top_p": self.wake.top_p, "min_p": self.wake.min_p}
+            sampling |= {"top_p": self.wake.top_p, "min_p": self.wake.min_p_at()}
         with torch.no_grad():
             written = self._model.generate(
                 ids,
@@ -208,7 +208,7 @@ def _dream_plainly(plain: PlainGenerate, pairs: Sequence[ConceptPair]) -> None:
         completion = plain.write(
             plain.pack.render("propose", a=pair.a.text, b=pair.b.text),
             max_new_tokens=plain.wake.max_new_tokens,
-            temperature=plain.wake.temperature,
+            temperature=plain.wake.temperature_at(),
         )
         proposal = read_proposal(pair, completion, plain.pack, BASE)
         if proposal.conclusion:

@@ -39,10 +39,12 @@ def preflight(config: Config) -> Checked:
     go_offline_if_local(config)
     from ddl_train.engines.loading import choose_device
     from ddl_train.memory.ingest import read_sources
+    from ddl_train.roles.generator import check_pack
     from ddl_train.roles.prompts import load_pack
     from ddl_train.training.general import read_general
 
     pack = load_pack(config.wake.prompts)
+    check_pack(pack, config.wake)
     _check_kinds(config.sleep, pack)
     _check_trackers(config.sleep)
     choose_device(config.model)

@@ -1,7 +1,8 @@
 """What a run is told: one pydantic model per stage, read from YAML, unknown keys fatal.
 
     model, memory, wake, sleep, evaluate, promote, distill    one file per section of a config
-    sampler, guards, stopping, cascade, server                parts of `wake`
+    sampler, operators, schedules, stopping                   parts of `wake`, as it dreams
+    guards, cascade, server                                   and as it judges
     whole                                                     all of them: `Config`
     parsing, explaining                                       YAML and overrides in, sentences out
 
@@ -14,6 +15,7 @@ from ddl_train.config.evaluate import EvaluateConfig
 from ddl_train.config.guards import GuardConfig
 from ddl_train.config.memory import MemoryConfig
 from ddl_train.config.model import ModelConfig
+from ddl_train.config.operators import CONNECT, OperatorBudgetConfig, VerbalisedConfig
 from ddl_train.config.parsing import (
     dump_yaml,
     json_schema,
@@ -23,6 +25,7 @@ from ddl_train.config.parsing import (
 )
 from ddl_train.config.promote import Bounds, PromoteConfig
 from ddl_train.config.sampler import SamplerConfig
+from ddl_train.config.schedules import Moment, ScheduleConfig
 from ddl_train.config.server import CriticServerConfig, GeneratorServerConfig, ServerConfig
 from ddl_train.config.sleep import SleepConfig
 from ddl_train.config.stage import StageConfig
@@ -31,6 +34,7 @@ from ddl_train.config.wake import WakeConfig
 from ddl_train.config.whole import Config, changed_keys, is_changeable
 
 __all__ = [
+    "CONNECT",
     "Bounds",
     "CascadeConfig",
     "Config",
@@ -42,14 +46,18 @@ __all__ = [
     "GuardConfig",
     "MemoryConfig",
     "ModelConfig",
+    "Moment",
+    "OperatorBudgetConfig",
     "PromoteConfig",
     "SamplerConfig",
+    "ScheduleConfig",
     "ScreenConfig",
     "SecondConfig",
     "ServerConfig",
     "SleepConfig",
     "StageConfig",
     "StoppingConfig",
+    "VerbalisedConfig",
     "WakeConfig",
     "changed_keys",
     "dump_yaml",

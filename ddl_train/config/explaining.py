@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from ddl_train.config.schedules import KINDS
 from ddl_train.config.whole import Config
 
 COMMAND_LINE = "command line"
@@ -43,7 +44,7 @@ def explain(error: ValidationError, where: str, overridden: Sequence[str]) -> st
     found: dict[str, list[str]] = {}
     for problem in error.errors():
         sentence = _sentence(problem)
-        place = [str(part) for part in problem["loc"]]
+        place = _place(problem)
         is_ours = any(_is_about(key.split("."), place, sentence) for key in overridden)
         found.setdefault(COMMAND_LINE if is_ours else where, []).append(sentence)
     return "; ".join(f"{origin}: {'; '.join(said)}" for origin, said in found.items())
@@ -56,8 +57,13 @@ def _is_about(key: list[str], place: list[str], sentence: str) -> bool:
     return key[-1] in re.findall(r"\w+", sentence)
 
 
+def _place(problem: ErrorDetails) -> list[str]:
+    """Keys down to what is wrong."""
+    return [str(part) for part in problem["loc"] if part not in KINDS]
+
+
 def _sentence(problem: ErrorDetails) -> str:
-    place = [str(part) for part in problem["loc"]]
+    place = _place(problem)
     section = ".".join(place[:-1])
     inside = f"{section} " if section else ""
     if problem["type"] == "extra_forbidden":

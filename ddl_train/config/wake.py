@@ -4,10 +4,15 @@ from pydantic import Field, model_validator
 
 from ddl_train.config.cascade import CascadeConfig
 from ddl_train.config.guards import GuardConfig
+from ddl_train.config.operators import CONNECT, OperatorBudgetConfig, Shares, VerbalisedConfig
 from ddl_train.config.sampler import SamplerConfig
+from ddl_train.config.schedules import MinP, Moment, ScheduleConfig, Temperature, value_at
 from ddl_train.config.server import CriticServerConfig, GeneratorServerConfig
 from ddl_train.config.stage import Share, StageConfig
 from ddl_train.config.stopping import StoppingConfig
+
+HEADING_TOKENS = 20
+"""Room for the number and the stated probability before each of several ideas."""
 
 
 class WakeConfig(StageConfig):
@@ -30,10 +35,22 @@ class WakeConfig(StageConfig):
     """A server that judges. None: the local base without an adapter."""
     prompts: str = "default"
     """Prompt pack: `default`, `terse`, or a folder of your own."""
+    operators: Shares = Field(
+        default_factory=lambda: {CONNECT: 1.0}, json_schema_extra={"default": {CONNECT: 1.0}}
+    )
+    """Operator -> share of the pairs that are dreamt on with it; they are normalised to sum to 1.
+    `connect` is the pack's template `propose`, any other NAME its template `operator_NAME`; the
+    pack `default` has `analogy`, `mechanism`, `contradiction`, `combination` and `question`."""
+    operator_budget: OperatorBudgetConfig = OperatorBudgetConfig()
+    verbalised: VerbalisedConfig | None = None
+    """Several ideas in one answer, by the pack's template `verbalised`. None asks for one."""
     max_new_tokens: int = Field(160, gt=0)
-    temperature: float = Field(0.8, ge=0)
+    """Of an idea."""
+    temperature: Temperature = 0.8
+    """A number, 0 for greedy, or a schedule: `{start: 1.1, end: 0.7, over: cycles}`."""
     top_p: float = Field(1.0, gt=0, le=1)
-    min_p: float = Field(0.05, ge=0, le=1)
+    min_p: MinP = 0.05
+    """Tokens less likely than this share of the likeliest are left out; a number or a schedule."""
     min_novelty: float | None = Field(5.0, ge=1, le=10)
     min_coherence: float | None = Field(6.0, ge=1, le=10)
     min_utility: float | None = Field(4.0, ge=1, le=10)
@@ -56,3 +73,29 @@ class WakeConfig(StageConfig):
                 "stopping.min_mean_logprob and stopping.max_repeats out"
             )
         return self
+
+    @model_validator(mode="after")
+    def _probability(self) -> "WakeConfig":
+        if isinstance(self.min_p, ScheduleConfig) and max(self.min_p.start, self.min_p.end) > 1:
+            raise ValueError("min_p must start and end at 1 or less")
+        return self
+
+    @property
+    def max_answer_tokens(self) -> int:
+        """Of an answer: an idea, or all that are asked for at once with their headings."""
+        if self.verbalised is None:
+            return self.max_new_tokens
+        return self.verbalised.num_ideas * (self.max_new_tokens + HEADING_TOKENS)
+
+    def temperature_at(self, moment: Moment | None = None) -> float:
+        """Of a batch; without one, where a schedule ends."""
+        return value_at(self.temperature, moment)
+
+    def min_p_at(self, moment: Moment | None = None) -> float:
+        """Of a batch; without one, where a schedule ends."""
+        return value_at(self.min_p, moment)
+
+    @property
+    def has_schedule(self) -> bool:
+        """Whether batches differ in how they are sampled."""
+        return any(isinstance(one, ScheduleConfig) for one in (self.temperature, self.min_p))

@@ -13,6 +13,7 @@ import numpy as np
 from ddl_train.config import WakeConfig
 from ddl_train.memory.draw import Draw, Mixture
 from ddl_train.memory.index import IdArray
+from ddl_train.memory.operators import choose_operators, read_shares
 from ddl_train.memory.reading import read_pairs, select_in
 from ddl_train.memory.sampler import Block, NumberLine, num_pairs
 from ddl_train.memory.space import Lineages, Space, read_space
@@ -88,6 +89,9 @@ def draw_batch(
         draws = mixture.draw(
             size - len(revisits), lambda numbers: _never_drawn(connection, numbers)
         )
+        drawn = [*draws, *revisits]
+        chooser = random.Random(f"{seed}/{cycle}/{batch_index}/operators")
+        operators = choose_operators(read_shares(connection, config), len(drawn), chooser)
         connection.executemany(
             "UPDATE blocks SET counter = ? WHERE block_id = ?",
             [(line.blocks[place].counter, block_ids[place]) for place in line.visited],
@@ -108,9 +112,9 @@ def draw_batch(
                     draw.is_revisit,
                     adapter,
                     draw.stratum,
-                    draw.operator,
+                    operator,
                 )
-                for position, draw in enumerate(draws + revisits)
+                for position, (draw, operator) in enumerate(zip(drawn, operators, strict=True))
             ],
         )
     stored = read_pairs(connection, cycle=cycle, batch_index=batch_index)

@@ -47,7 +47,6 @@ class Draw:
     probability: float
     is_revisit: bool = False
     stratum: str = ""
-    operator: str = "connect"
 
 
 class Mixture:

@@ -137,13 +137,13 @@ def read_rejected_pairs(
 
     The last answer was NONE, or an idea that the critic refused, the short one or the full one.
     What a guard refused, and what was refused for its place in the queue, is left out: it does not
-    say that there is no link.
+    say that there is no link. So is what another operator than `connect` was asked.
     """
     rows = connection.execute(
         "SELECT a_id, b_id FROM pairs p JOIN proposals USING (pair_id) "
         "JOIN verdicts v USING (pair_id) WHERE p.cycle <= ? AND rejected_because IS NOT NULL "
         "AND (is_none OR novelty IS NOT NULL OR rejected_because LIKE 'screen:%') "
-        "AND rejected_because NOT LIKE 'duplicate%' "
+        "AND rejected_because NOT LIKE 'duplicate%' AND operator = 'connect' "
         "AND rejected_because NOT LIKE 'quota%' AND NOT EXISTS (SELECT 1 FROM pairs q "
         "JOIN verdicts w USING (pair_id) WHERE q.pair_number = p.pair_number "
         "AND (w.rejected_because IS NULL OR q.pair_id > p.pair_id)) ORDER BY p.pair_id",

@@ -1,7 +1,7 @@
 """How much device memory wake and sleep need, estimated before any weight is loaded.
 
     weights      parameters x bytes each; in 4 bits 0.52 bytes for linear layers, 2 for the rest
-    wake         weights + adapter + batch_size x (max_length + max_new_tokens) x KV bytes a token
+    wake         weights + adapter + batch_size x (max_length + max_answer_tokens) x KV bytes a token
                  + logits: the larger of batch_size x vocabulary x 8 bytes (generating) and the
                  scorer's budget (`engines.scoring.LOGITS_BUDGET`)
     sleep        weights + adapter x 16 bytes (weight, gradient, two Adam moments)
@@ -126,7 +126,7 @@ def estimate(shape: ModelShape, config: Config, *, is_gpu: bool) -> Footprint:
     adapter = shape.num_adapter_parameters(config.sleep)
     wake, sleep = config.wake, config.sleep
 
-    kept = config.model.max_length + wake.max_new_tokens
+    kept = config.model.max_length + wake.max_answer_tokens
     cache = config.model.batch_size * kept * shape.num_layers * 2 * shape.key_value * width
     budget = LOGITS_BUDGET["cuda" if is_gpu else "cpu"] * width
     logits = max(config.model.batch_size * shape.vocabulary * 8, budget)

@@ -54,7 +54,7 @@ def rejected(run: Run) -> list[JsonObject]:
     """Every idea that was refused, oldest first; pairs answered NONE are left out.
 
     Keys: rule, reason, cycle, text, reasoning, conclusion, parents, adapter, scores (null when the
-    critic was not asked), sampler, probability, is_revisit.
+    critic was not asked), sampler, operator, probability, is_revisit.
     """
     cycles = _cycles(run)
     found = []
@@ -75,6 +75,7 @@ def rejected(run: Run) -> list[JsonObject]:
                 "adapter": proposal.adapter,
                 "scores": None if verdict.scores is None else asdict(verdict.scores),
                 "sampler": pair.sampler,
+                "operator": pair.operator,
                 "probability": pair.probability,
                 "is_revisit": pair.is_revisit,
             }

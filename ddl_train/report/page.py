@@ -16,7 +16,7 @@ from ddl_train.report.clouds import DEPTHS, MARKS
 from ddl_train.report.material import Material, read_material
 from ddl_train.report.pictures import Picture
 from ddl_train.report.showcase import Card, best, card, deepest_lineages, source_root, strangest
-from ddl_train.report.tables import sum_rules
+from ddl_train.report.tables import OPERATOR_COLUMNS, sum_rules
 from ddl_train.storage.files import make_folder, write_bytes, write_text
 from ddl_train.storage.run import Run
 
@@ -87,6 +87,7 @@ def page_values(material: Material, most: int) -> tuple[JsonObject, list[Picture
         "strangest": _cards(oddest, material, root),
         "lineages": deepest_lineages(material.insights, material.concepts, root),
         "root": root,
+        "operator_columns": OPERATOR_COLUMNS,
         "rules": sum_rules(material.status["cycles"]),
         "files": _files(material.status),
         "most": most,

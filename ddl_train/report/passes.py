@@ -57,7 +57,7 @@ def count_passes(config: Config, *, num_insights: int, num_asked: int, num_rows:
         + TRAINING * _calls(num_rows, _rows_a_step(config))
     )
     low = (dreams + ADAPTERS * probes) * GENERATING * NONE_TOKENS + items * GENERATING
-    high = (dreams + ADAPTERS * probes) * (GENERATING * wake.max_new_tokens + judging)
+    high = (dreams + ADAPTERS * probes) * (GENERATING * wake.max_answer_tokens + judging)
     high += dreams * explaining + items * GENERATING * STUDY_TOKENS
     return Range(low=fixed + low, high=fixed + high)
 

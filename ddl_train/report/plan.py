@@ -23,6 +23,7 @@ from ddl_train.report.machine import SHARE_OF_PEAK, Machine, free_disk
 from ddl_train.report.passes import ADAPTERS, Range, count_passes
 from ddl_train.report.words import amount, duration, operations, size
 from ddl_train.report.words import count as count_words
+from ddl_train.roles.generator import dream_prompt
 
 IDEAS_PER_PAIR = 0.05
 """Admitted insights a pair, assumed."""
@@ -30,6 +31,8 @@ NUM_SAMPLED = 64
 """Pieces that token counts are taken from, evenly spread."""
 TRAIN_FACTOR = 2
 """FLOPs of training a token over those of reading it: LoRA needs no gradient of the weights."""
+
+_DREAM = "dream with "
 
 Count = Callable[[str], int]
 """Tokens of a user message, chat template included."""
@@ -149,7 +152,7 @@ def make_plan(
         num_probes: questions in the configured probe files.
     """
     wake, sleep = config.wake, config.sleep
-    tokens = _count_prompts(corpus.chunks, prompts, count)
+    tokens = _count_prompts(corpus.chunks, prompts, count, wake)
     per_cycle = wake.quota or max(1, round(IDEAS_PER_PAIR * wake.num_pairs))
     kept = min(per_cycle * config.num_cycles, sleep.max_insights)
     num_items = min(num_probes, config.evaluate.max_items)
@@ -170,9 +173,9 @@ def make_plan(
         corpus=corpus,
         num_insights=per_cycle,
         wake_tokens=Range(
-            low=wake.num_pairs * (tokens["propose"] + 2),
+            low=wake.num_pairs * (tokens["dream"] + 2),
             high=wake.num_pairs
-            * (tokens["propose"] + wake.max_new_tokens + _judging(wake, tokens)),
+            * (tokens["dream"] + wake.max_answer_tokens + _judging(wake, tokens)),
         ),
         sleep_tokens=items,
         trained_tokens=rows * (tokens["answer"] + tokens["idea"]) * sleep.num_train_epochs,
@@ -197,7 +200,9 @@ def _judging(wake: WakeConfig, tokens: Mapping[str, float]) -> float:
     return len(AXES) * orders * tokens["score"] + support
 
 
-def _count_prompts(chunks: Sequence[Chunk], prompts: Prompts, count: Count) -> dict[str, float]:
+def _count_prompts(
+    chunks: Sequence[Chunk], prompts: Prompts, count: Count, wake: WakeConfig
+) -> dict[str, float]:
     """Mean tokens of each kind of prompt; an idea is taken to be as long as its two concepts."""
     texts = [chunk.text for chunk in chunks[:: max(1, len(chunks) // NUM_SAMPLED)]][:NUM_SAMPLED]
     pairs = list(zip(texts, texts[1:] + texts[:1], strict=True))
@@ -212,7 +217,14 @@ def _count_prompts(chunks: Sequence[Chunk], prompts: Prompts, count: Count) -> d
         "study": [prompts.render("study_forward", idea=f"{a} {b}") for a, b in pairs],
         "answer": [prompts.render("answer", question=text, context=[]) for text in texts],
     }
-    return {name: sum(map(count, messages)) / len(messages) for name, messages in rendered.items()}
+    for name in wake.operators:
+        rendered[_DREAM + name] = [
+            dream_prompt(prompts, name, a, b, verbalised=wake.verbalised) for a, b in pairs
+        ]
+    tokens = {name: sum(map(count, texts)) / len(texts) for name, texts in rendered.items()}
+    shares = wake.operators
+    dreams = sum(share * tokens[_DREAM + name] for name, share in shares.items())
+    return tokens | {"dream": dreams / sum(shares.values())}
 
 
 def load_counter(config: ModelConfig) -> Count:

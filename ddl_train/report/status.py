@@ -36,6 +36,9 @@ Keys are stable: `format` rises when one changes its meaning or goes. Adding a k
                         null when there is none; the first three share out `wake`, the last `all`
         ratio           tokens that wake read and wrote for each token of an admitted idea; null
                         when nothing was admitted
+    operators{}     operator -> {pairs, none, unread, ideas, repeats, admitted, share}: what was dreamt
+                    with it in the whole run, and its share of the next batch after budgets; 0 for
+                    one that the config does not name any more
     adapters[]      {version, cycle, parent, num_rows, num_insights, saw_forgotten}: the last is true
                     when it, or what it was continued from, was trained on what is forgotten since
     decisions[]     every promotion, refusal and rollback: {cycle, candidate, promoted, previous,
@@ -51,6 +54,7 @@ from ddl_train.report.tally import (
     Counts,
     cost_by_role,
     count_cycle,
+    count_operators,
     current_after,
     num_answered,
     total,
@@ -83,6 +87,7 @@ def read_status(run: Run) -> JsonObject:
         "tax": _tax(
             run, run.usage(), [counts for _, counts in counted], sum(known) if known else None
         ),
+        "operators": count_operators(run),
         "adapters": [
             {
                 "version": adapter.version,

@@ -7,7 +7,7 @@ from rich.text import Text
 
 from ddl_train.records import BASE, JsonObject
 from ddl_train.report.suites import DREAMT
-from ddl_train.report.words import amount, count, duration, operations
+from ddl_train.report.words import amount, count, duration, operations, share
 
 SHOWN_SUITES = {
     "uptake": "uptake",
@@ -18,6 +18,9 @@ SHOWN_SUITES = {
     "false_memory": "false\nmemory",
 }
 """Columns of the table of cycles, where they were measured; `truth` only if it is not split."""
+
+OPERATOR_COLUMNS = ("pairs", "none", "unread", "ideas", "repeats", "admitted", "share")
+"""Columns of the table of operators: keys of the object."""
 
 
 def print_status(status: JsonObject, console: Console) -> None:
@@ -31,6 +34,9 @@ def print_status(status: JsonObject, console: Console) -> None:
     console.print()
     console.print(_gate(status["cycles"]))
     console.print()
+    if len(status["operators"]) > 1:
+        console.print(operators_table(status["operators"]))
+        console.print()
     console.print(tax_table(status["tax"]))
 
 
@@ -139,6 +145,20 @@ def sum_rules(cycles: list[JsonObject]) -> dict[str, int]:
         for rule, n in cycle["counts"]["refused"].items():
             rules[rule] = rules.get(rule, 0) + n
     return dict(sorted(rules.items(), key=lambda item: -item[1]))
+
+
+def operators_table(operators: JsonObject) -> Table:
+    """What was dreamt with each operator, and how much of the next batch it gets."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("operator")
+    for name in OPERATOR_COLUMNS:
+        table.add_column(name, justify="right")
+    for name, one in operators.items():
+        counts = [amount(one[column]) for column in OPERATOR_COLUMNS[:-1]]
+        table.add_row(name, *counts, share(one["share"]))
+    table.caption = "repeats: ideas that were said before; share: of the next batch"
+    table.caption_justify = "left"
+    return table
 
 
 def tax_table(tax: JsonObject) -> RenderableType:

@@ -9,7 +9,8 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from ddl_train.records import BASE, EvalReport, Usage
+from ddl_train.memory.operators import OperatorTally, read_shares, tally_operators
+from ddl_train.records import BASE, EvalReport, JsonObject, Usage
 from ddl_train.storage.ledger import UsageRow
 from ddl_train.storage.run import Run
 
@@ -71,6 +72,25 @@ def count_cycle(run: Run, cycle: int) -> Counts:
         deepest=lineage["deepest"],
         admitted_tokens=dreams["tokens"],
     )
+
+
+def count_operators(run: Run) -> JsonObject:
+    """Operator -> what it brought in the whole run, and its share of the next batch."""
+    shares = read_shares(run.database, run.config.wake)
+    tallies = tally_operators(run.database)
+    return {
+        name: {
+            "pairs": tally.pairs,
+            "none": tally.none,
+            "unread": tally.unread,
+            "ideas": tally.ideas,
+            "repeats": tally.repeats,
+            "admitted": tally.admitted,
+            "share": shares.get(name, 0.0),
+        }
+        for name in dict.fromkeys([*shares, *tallies])
+        for tally in [tallies.get(name, OperatorTally())]
+    }
 
 
 def rule_of(reason: str) -> str:

@@ -12,16 +12,15 @@ import re
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import jinja2
-import yaml
 from jinja2 import meta
 from jinja2.sandbox import ImmutableSandboxedEnvironment
-from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
+from ddl_train.config import CONNECT
 from ddl_train.errors import ConfigError
-from ddl_train.records import AXES
+from ddl_train.roles.pack_file import read_pack_file
 
 BUILT_IN = Path(__file__).parent / "prompts"
 STUDY_KINDS = ("restate", "forward", "reverse", "implication", "application")
@@ -35,37 +34,20 @@ VARIABLES: dict[str, tuple[str, ...]] = {
     **{f"probe_{kind}": ("idea",) for kind in PROBE_KINDS},
 }
 """Templates that every pack has, and the values each is given (beside `nonce`)."""
-OPTIONAL: dict[str, tuple[str, ...]] = {"screen": ("a", "b", "idea")}
+VERBALISED = "verbalised"
+"""Template that asks for several answers to what another template asks."""
+OPTIONAL: dict[str, tuple[str, ...]] = {
+    "screen": ("a", "b", "idea"),
+    VERBALISED: ("question", "k", "tail"),
+}
 """The same of templates that a pack may lack, as long as no config asks for them."""
+FAMILIES: dict[str, tuple[str, ...]] = {
+    "study": ("idea",),
+    "probe": ("idea",),
+    "operator": ("a", "b"),
+}
+"""Beginnings of the names of templates of which a pack may have more, and what those are given."""
 _CRITERIA = ("axes", "axis")
-
-
-def _is_pattern(*groups: str) -> AfterValidator:
-    def check(pattern: str) -> str:
-        try:
-            found = re.compile(pattern).groupindex
-        except re.error as error:
-            raise ValueError(f"is not a regular expression: {error}") from None
-        if missing := [group for group in groups if group not in found]:
-            raise ValueError(f"lacks the named group {', '.join(missing)}")
-        return pattern
-
-    return AfterValidator(check)
-
-
-class PackFile(BaseModel):
-    """`pack.yaml`: how what a model answers is read."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
-
-    idea_pattern: Annotated[str, _is_pattern("reasoning", "conclusion")]
-    """Finds the parts of an idea; its groups are `reasoning` and `conclusion`."""
-    qa_pattern: Annotated[str, _is_pattern("question", "answer")]
-    """Finds the parts of a study item; its groups are `question` and `answer`."""
-    none: str
-    """What the generator answers when there is no link."""
-    axes: list[str]
-    """What the critic is asked, in the order first shown."""
 
 
 class PromptPack:
@@ -78,9 +60,10 @@ class PromptPack:
             ConfigError: a template is missing, broken, or uses a value that it is not given.
         """
         self.dir = folder
-        self._file = _read_pack_file(folder / "pack.yaml")
+        self._file = read_pack_file(folder / "pack.yaml")
         self._idea = re.compile(self._file.idea_pattern)
         self._qa = re.compile(self._file.qa_pattern)
+        self._heading = self._heading_pattern()
         self._environment = ImmutableSandboxedEnvironment(
             loader=jinja2.FileSystemLoader(folder),
             undefined=jinja2.StrictUndefined,
@@ -109,8 +92,18 @@ class PromptPack:
                 digest.update(path.read_bytes())
         return digest.hexdigest()
 
+    @property
+    def operators(self) -> tuple[str, ...]:
+        """What a pair can be dreamt on with: `connect`, and the pack's own."""
+        return (CONNECT, *self.kinds("operator"))
+
+    @property
+    def can_verbalise(self) -> bool:
+        """Whether several ideas can be asked for in one answer."""
+        return VERBALISED in self._templates
+
     def kinds(self, family: str) -> tuple[str, ...]:
-        """Kinds of items that the pack has templates for; `family` is `study` or `probe`."""
+        """Kinds that the pack has templates for; `family` is one of `FAMILIES`."""
         prefix = f"{family}_"
         return tuple(
             name.removeprefix(prefix) for name in self._templates if name.startswith(prefix)
@@ -150,6 +143,22 @@ class PromptPack:
         """Reasoning and conclusion of an idea, or None when the text is not of that form."""
         return _parts(self._idea.search(text.strip()), ("reasoning", "conclusion"))
 
+    def find_idea(self, text: str) -> str:
+        """The part of a text that is an idea, without what stands around it; empty for none."""
+        found = self._idea.search(text.strip())
+        return found[0].strip() if found else ""
+
+    def split_answers(self, text: str) -> list[tuple[str | None, str]]:
+        """Several answers, each with its probability as it is stated; one where none is headed."""
+        headings = list(self._heading.finditer(text)) if self._heading else []
+        if not headings:
+            return [(None, text.strip())]
+        ends = [*(heading.start() for heading in headings[1:]), len(text)]
+        return [
+            (heading["probability"], text[heading.end() : end].strip())
+            for heading, end in zip(headings, ends, strict=True)
+        ]
+
     def parse_qa(self, text: str) -> tuple[str, str] | None:
         """Question and answer of a study item, or None when the text is not of that form."""
         return _parts(self._qa.search(text.strip()), ("question", "answer"))
@@ -157,7 +166,7 @@ class PromptPack:
     def _names(self) -> list[str]:
         """Templates that every pack has, then what this one has beside them.
 
-        Those are optional templates and the user's own kinds of study items and probes.
+        Those are optional templates and more kinds of the families, the user's own among them.
         """
         for name in VARIABLES:
             if not (self.dir / f"{name}.jinja").is_file():
@@ -166,11 +175,27 @@ class PromptPack:
                     f"copy it from {BUILT_IN / 'default'}"
                 )
         own = {path.stem for path in self.dir.glob("*.jinja")} - set(VARIABLES)
-        kept = [n for n in own if n in OPTIONAL or n.startswith(("study_", "probe_"))]
+        prefixes = tuple(f"{family}_" for family in FAMILIES)
+        kept = [n for n in own if n in OPTIONAL or n.startswith(prefixes)]
         return [*VARIABLES, *sorted(kept)]
 
+    def _heading_pattern(self) -> re.Pattern[str] | None:
+        """How one of several answers begins.
+
+        Raises:
+            ConfigError: the pack asks for several and does not say.
+        """
+        if self._file.heading_pattern is not None:
+            return re.compile(self._file.heading_pattern)
+        if (self.dir / f"{VERBALISED}.jinja").is_file():
+            raise ConfigError(
+                f"{self.dir}: the prompt pack has the template {VERBALISED}.jinja and no "
+                f"heading_pattern in pack.yaml; copy it from {BUILT_IN / 'default'}"
+            )
+        return None
+
     def _compile(self, name: str) -> jinja2.Template:
-        allowed = {*(VARIABLES | OPTIONAL).get(name, ("idea",)), "nonce"}
+        allowed = {*variables_of(name), "nonce"}
         path = self.dir / f"{name}.jinja"
         try:
             source = path.read_text(encoding="utf-8")
@@ -199,6 +224,17 @@ class PromptPack:
                 return salt[:8]
 
 
+def variables_of(template: str) -> tuple[str, ...]:
+    """The values that a template is given."""
+    known = VARIABLES | OPTIONAL
+    return known[template] if template in known else FAMILIES[template.partition("_")[0]]
+
+
+def operator_template(operator: str) -> str:
+    """The template in which an operator asks."""
+    return "propose" if operator == CONNECT else f"operator_{operator}"
+
+
 def load_pack(name_or_dir: str | Path) -> PromptPack:
     """A built-in pack by name (`default`, `terse`), or a folder of one's own.
 
@@ -215,29 +251,6 @@ def load_pack(name_or_dir: str | Path) -> PromptPack:
             f"wake.prompts is {name!r}, which is no folder and no built-in pack ({known})"
         )
     return PromptPack(folder)
-
-
-def _read_pack_file(path: Path) -> PackFile:
-    try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-        file = PackFile.model_validate(values)
-    except FileNotFoundError:
-        raise ConfigError(f"{path.parent}: the prompt pack lacks pack.yaml") from None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigError(f"{path}: cannot be read as YAML: {error}") from None
-    except ValidationError as error:
-        problems = "; ".join(
-            f"{'.'.join(map(str, item['loc'])) or 'the file'}: "
-            f"{item['msg'].removeprefix('Value error, ')}"
-            for item in error.errors()
-        )
-        raise ConfigError(f"{path}: {problems}") from None
-    if sorted(file.axes) != sorted(AXES) or not file.none.strip():
-        raise ConfigError(
-            f"{path}: axes must be {', '.join(AXES)} in any order, and none a word; got axes "
-            f"{file.axes} and none {file.none!r}"
-        )
-    return file
 
 
 def _parts(match: re.Match[str] | None, groups: Sequence[str]) -> tuple[str, str] | None:

@@ -11,6 +11,7 @@ from rich.console import Console
 from ddl_train.records import BASE, Promotion
 from ddl_train.report.status import read_status
 from ddl_train.report.tables import print_status
+from ddl_train.storage.database import transaction
 from ddl_train.storage.run import Run
 from tests.report.made import made_config, made_run
 
@@ -35,7 +36,7 @@ def page(status: dict[str, Any], width: int = 80) -> str:
 def test_the_object_has_the_documented_keys(status: dict[str, Any]) -> None:
     assert list(status) == [
         *("format", "name", "dir", "base", "current", "num_cycles", "next", "memory", "cycles"),
-        *("tax", "adapters", "decisions"),
+        *("tax", "operators", "adapters", "decisions"),
     ]
     assert list(status["cycles"][0]) == [
         *("cycle", "stage", "candidate", "promoted", "reasons", "notes", "counts", "suites"),
@@ -63,6 +64,30 @@ def test_counts_of_a_cycle(status: dict[str, Any]) -> None:
         "deepest": 2,
         "answered": 0,
     }
+
+
+def test_a_run_with_one_operator_has_no_table_of_them(status: dict[str, Any]) -> None:
+    assert status["operators"] == {
+        "connect": {
+            **{"pairs": 10, "none": 4, "unread": 0, "ideas": 6, "repeats": 0, "admitted": 4},
+            "share": 1.0,
+        }
+    }
+    assert "operator" not in page(status)
+
+
+def test_several_operators_stand_in_a_table(tmp_path: Path) -> None:
+    run_dir = made_run(tmp_path)
+    with Run.open(run_dir) as run:
+        with transaction(run.database) as database:
+            database.execute("UPDATE pairs SET operator = 'analogy' WHERE position = 3")
+        found = read_status(run)
+    assert found["operators"]["analogy"] == {
+        **{"pairs": 2, "none": 0, "unread": 0, "ideas": 2, "repeats": 0, "admitted": 2},
+        "share": 0.0,
+    }
+    shown = [line.split() for line in page(found).splitlines()]
+    assert ["analogy", "2", "0", "0", "2", "0", "2", "0", "%"] in shown
 
 
 def test_promoted_and_refused_nights(status: dict[str, Any]) -> None:

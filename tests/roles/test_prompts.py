@@ -8,7 +8,14 @@ from typing import Any
 import pytest
 
 from ddl_train.errors import ConfigError
-from ddl_train.roles.prompts import BUILT_IN, STUDY_KINDS, VARIABLES, PromptPack, load_pack
+from ddl_train.roles.prompts import (
+    BUILT_IN,
+    STUDY_KINDS,
+    VARIABLES,
+    PromptPack,
+    load_pack,
+    variables_of,
+)
 
 PACKS = ["default", "terse"]
 VALUES: dict[str, Any] = {
@@ -23,7 +30,7 @@ VALUES: dict[str, Any] = {
 
 
 def render(pack: PromptPack, template: str, **changes: object) -> str:
-    names = VARIABLES[template]
+    names = variables_of(template)
     values = {name: value for name, value in (VALUES | changes).items() if name in names}
     return pack.render(template, **values)
 
@@ -186,3 +193,53 @@ def test_a_changed_template_changes_the_name_of_the_pack(own: Path) -> None:
     assert before == load_pack("default").sha256
     (own / "answer.jinja").write_text("{{ question }}{{ context }}")
     assert load_pack(own).sha256 != before
+
+
+OPERATORS = ("analogy", "combination", "contradiction", "mechanism", "question")
+
+
+def test_the_default_pack_has_operators_and_terse_only_connects() -> None:
+    assert load_pack("default").operators == ("connect", *OPERATORS)
+    assert load_pack("terse").operators == ("connect",)
+    assert load_pack("default").can_verbalise
+    assert not load_pack("terse").can_verbalise
+
+
+@pytest.mark.parametrize("operator", OPERATORS)
+def test_an_operator_shows_both_notes_and_gives_an_example_in_the_form(operator: str) -> None:
+    pack = load_pack("default")
+    text = render(pack, f"operator_{operator}")
+    assert text.count(VALUES["a"]) == text.count(VALUES["b"]) == 1
+    assert pack.none in text
+    before_notes = text[: text.index("[note 1")]
+    example = before_notes[before_notes.index("Reasoning:") : before_notes.index("The notes are")]
+    parts = pack.parse_idea(example)
+    assert parts is not None
+    assert not parts[1].endswith("?")
+    assert pack.find_idea(example) == example.strip()
+
+
+@pytest.mark.parametrize("operator", OPERATORS)
+def test_prompts_of_an_operator_begin_alike(operator: str) -> None:
+    """What comes before the notes is read once for a whole batch by an engine that shares it."""
+    pack = load_pack("default")
+    first = render(pack, f"operator_{operator}")
+    second = render(pack, f"operator_{operator}", a="rain falls", b="stone wears")
+    same = next(n for n, (x, y) in enumerate(zip(first, second, strict=False)) if x != y)
+    assert same > len(first) / 2
+
+
+def test_own_operators_are_found(own: Path) -> None:
+    (own / "operator_rhyme.jinja").write_text("rhyme {{ a }} with {{ b }}")
+    assert load_pack(own).operators == ("connect", *OPERATORS, "rhyme")
+    (own / "operator_rhyme.jinja").write_text("rhyme {{ idea }}")
+    with pytest.raises(ConfigError, match="uses idea, which it is not given; it may use a, b"):
+        load_pack(own)
+
+
+def test_several_answers_need_to_be_told_apart(own: Path) -> None:
+    path = own / "pack.yaml"
+    kept = [one for one in path.read_text().splitlines() if not one.startswith("heading_pattern")]
+    path.write_text("\n".join(kept))
+    with pytest.raises(ConfigError, match=r"verbalised.jinja and no heading_pattern in pack.yaml"):
+        load_pack(own)
