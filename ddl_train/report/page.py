@@ -16,7 +16,7 @@ from ddl_train.report.clouds import DEPTHS, MARKS
 from ddl_train.report.material import Material, read_material
 from ddl_train.report.pictures import Picture
 from ddl_train.report.showcase import Card, best, card, deepest_lineages, source_root, strangest
-from ddl_train.report.tables import OPERATOR_COLUMNS, sum_rules
+from ddl_train.report.tables import OPERATOR_COLUMNS, cascade_words, lost_words, sum_rules
 from ddl_train.storage.files import make_folder, write_bytes, write_text
 from ddl_train.storage.run import Run
 
@@ -80,6 +80,7 @@ def page_values(material: Material, most: int) -> tuple[JsonObject, list[Picture
         "headlines": story.headlines(material.status, material.suites),
         "nights": nights.nights(material.status),
         "canaries": nights.canaries(material.status),
+        "cascade_words": _cascade_words(material.status),
         "groups": groups,
         "map": map_picture,
         "keys": [(colour, MARKS[mark]) for colour, mark in DEPTHS],
@@ -107,6 +108,7 @@ def render(values: JsonObject) -> str:
     )
     for name in ("amount", "count", "duration", "operations", "share"):
         environment.filters[name] = getattr(words, name)
+    environment.filters["lost_words"] = lost_words
     environment.globals["value_words"] = pictures.value_words
     return environment.get_template("report.html.jinja").render(values)
 
@@ -121,6 +123,10 @@ def _printable(value: object) -> object:
 def _cards(chosen: Sequence[Insight], material: Material, root: str) -> list[Card]:
     insights = {one.concept_id: one for one in material.insights}
     return [card(one, material.concepts, insights, material.cosines, root) for one in chosen]
+
+
+def _cascade_words(status: JsonObject) -> str:
+    return cascade_words(status["cascade"]) if status["cascade"] is not None else ""
 
 
 def _files(status: JsonObject) -> list[tuple[str, str]]:

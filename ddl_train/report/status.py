@@ -39,6 +39,15 @@ Keys are stable: `format` rises when one changes its meaning or goes. Adding a k
     operators{}     operator -> {pairs, none, unread, ideas, repeats, admitted, share}: what was dreamt
                     with it in the whole run, and its share of the next batch after budgets; 0 for
                     one that the config does not name any more
+    cascade         what the stages before the full critic did; null where `wake.cascade` was never on
+        audited         proposals that the full critic judged whatever the cascade said
+        good            those of them that were admitted
+        lost            good ones that the cascade would have refused: {n, share, low, high}, share
+                        null when there is none to tell by, with a 95 % interval
+        stages[]        {stage, refused, audited, lost, spent_tokens, saved_tokens}: `audited` it
+                        would have refused, `lost` as above, tokens saved are estimated and before
+                        those spent
+        second          the larger critic: {asked, refused}
     adapters[]      {version, cycle, parent, num_rows, num_insights, saw_forgotten}: the last is true
                     when it, or what it was continued from, was trained on what is forgotten since
     decisions[]     every promotion, refusal and rollback: {cycle, candidate, promoted, previous,
@@ -49,6 +58,7 @@ from collections.abc import Sequence
 
 from ddl_train.memory.forget import adapters_that_saw
 from ddl_train.records import BASE, EvalReport, JsonObject, Usage
+from ddl_train.report.losses import read_losses
 from ddl_train.report.suites import mean_divergences, mean_losses, score_suites
 from ddl_train.report.tally import (
     Counts,
@@ -88,6 +98,7 @@ def read_status(run: Run) -> JsonObject:
             run, run.usage(), [counts for _, counts in counted], sum(known) if known else None
         ),
         "operators": count_operators(run),
+        "cascade": read_losses(run),
         "adapters": [
             {
                 "version": adapter.version,

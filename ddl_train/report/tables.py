@@ -38,6 +38,9 @@ def print_status(status: JsonObject, console: Console) -> None:
         console.print(operators_table(status["operators"]))
         console.print()
     console.print(tax_table(status["tax"]))
+    if status["cascade"] is not None:
+        console.print()
+        console.print(cascade_table(status["cascade"]))
 
 
 def _head(status: JsonObject) -> Text:
@@ -202,3 +205,44 @@ def tax_table(tax: JsonObject) -> RenderableType:
             Text(f"\nwake spent {amount(tax['ratio'])} tokens for each token of an admitted idea")
         )
     return Group(*parts)
+
+
+def cascade_table(cascade: JsonObject) -> RenderableType:
+    """What each stage before the full critic refused, saved and lost."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("the cascade")
+    for name in ("refused", "tokens spent", "saved", "good ideas lost"):
+        table.add_column(name, justify="right")
+    for stage in cascade["stages"]:
+        table.add_row(
+            stage["stage"],
+            amount(stage["refused"]),
+            amount(stage["spent_tokens"]),
+            amount(stage["saved_tokens"]),
+            lost_words(stage["lost"]),
+        )
+    return Group(table, Text(cascade_words(cascade)))
+
+
+def lost_words(lost: JsonObject) -> str:
+    """`3 (2 to 11 %)`; a dash where there is nothing to tell by."""
+    if lost["share"] is None:
+        return "-"
+    return f"{lost['n']} ({100 * lost['low']:.0f} to {100 * lost['high']:.0f} %)"
+
+
+def cascade_words(cascade: JsonObject) -> str:
+    """What was audited, and what the larger critic did."""
+    audited, good, second = cascade["audited"], cascade["good"], cascade["second"]
+    said = (
+        f"of {count(good, 'good idea')} among {count(audited, 'audited proposal')} the cascade "
+        f"would have refused {lost_words(cascade['lost'])}"
+        if good
+        else f"no good idea among {count(audited, 'audited proposal')}, so what it loses is not known"
+    )
+    if second["asked"]:
+        said += (
+            f"; the larger critic was asked about {count(second['asked'], 'idea')} and refused "
+            f"{amount(second['refused'])}"
+        )
+    return said

@@ -36,7 +36,7 @@ def page(status: dict[str, Any], width: int = 80) -> str:
 def test_the_object_has_the_documented_keys(status: dict[str, Any]) -> None:
     assert list(status) == [
         *("format", "name", "dir", "base", "current", "num_cycles", "next", "memory", "cycles"),
-        *("tax", "operators", "adapters", "decisions"),
+        *("tax", "operators", "cascade", "adapters", "decisions"),
     ]
     assert list(status["cycles"][0]) == [
         *("cycle", "stage", "candidate", "promoted", "reasons", "notes", "counts", "suites"),
