@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from ddl_train.records import BASE, Promotion
+from ddl_train.records import BASE, Promotion, Usage
 from ddl_train.report.status import read_status
 from ddl_train.report.tables import print_status
 from ddl_train.storage.database import transaction
@@ -158,3 +158,47 @@ def test_the_page_fits_the_terminal(status: dict[str, Any], width: int) -> None:
     assert "promoted" in text
     assert "refused: uptake fell by 0.1" in text
     assert "per admitted insight" in text
+
+
+def test_a_run_without_a_cascade_shows_none(status: dict[str, Any]) -> None:
+    assert status["cascade"] is None
+    assert "the cascade" not in page(status)
+
+
+def test_what_the_cascade_saved_and_lost_is_told_of_what_was_audited(tmp_path: Path) -> None:
+    run_dir = made_run(tmp_path)
+    verdicts = {  # of the five of each cycle the first two are NONE, the third was refused by score
+        (0, 2): "rejected_because = 'screen: support 0.1 is below 0.5', novelty = NULL, "
+        "coherence = NULL, utility = NULL",
+        (0, 3): "audit = ''",
+        (1, 2): "rejected_because = 'second: coherence: 2 is below 6', audit = ''",
+        (1, 3): "audit = 'screen: support 0.4 is below 0.5'",
+        (1, 4): "audit = 'duplicate: cosine 0.99'",
+    }
+    with Run.open(run_dir) as run:
+        with transaction(run.database) as database:
+            for (cycle, position), change in verdicts.items():
+                database.execute(
+                    f"UPDATE verdicts SET {change} WHERE pair_id = "
+                    "(SELECT pair_id FROM pairs WHERE cycle = ? AND position = ?)",
+                    (cycle, position),
+                )
+        for role, calls, tokens in (("critic", 5, 500), ("screen", 5, 50), ("second", 1, 70)):
+            run.record_usage(0, role, Usage(num_prompt_tokens=tokens), calls, item="batch 0")
+        found = read_status(run)
+    cascade = found["cascade"]
+    assert (cascade["audited"], cascade["good"]) == (4, 3)
+    assert cascade["lost"]["n"] == 2
+    assert cascade["lost"]["share"] == pytest.approx(2 / 3)
+    stages = {one["stage"]: one for one in cascade["stages"]}
+    assert list(stages) == ["guards", "near-duplicate", "distance", "short critic"]
+    assert stages["near-duplicate"]["lost"]["n"] == stages["short critic"]["lost"]["n"] == 1
+    assert stages["guards"]["lost"]["n"] == 0
+    assert 0.5 < stages["guards"]["lost"]["high"] < 1, "three ideas prove little"
+    short = stages["short critic"]
+    assert (short["refused"], short["audited"], short["spent_tokens"]) == (1, 1, 50)
+    assert short["saved_tokens"] == 100, "one idea, at 500 tokens for the five that were scored"
+    assert cascade["second"] == {"asked": 1, "refused": 1}
+    shown = page(found, 120)
+    assert "of 3 good ideas among 4 audited proposals the cascade would have refused 2" in shown
+    assert "the larger critic was asked about 1 idea and refused 1" in shown

@@ -1,6 +1,7 @@
 """The critic: expected scores, agreement, support; always the frozen base."""
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -27,7 +28,7 @@ def rate_by_first_named(prompt: str) -> int:
     return 8 if prompt.index("novelty") < prompt.index("utility") else 5
 
 
-def critic(engine: EchoEngine, **options: float | None) -> LogitCritic:
+def critic(engine: EchoEngine, **options: Any) -> LogitCritic:
     return LogitCritic(engine, load_pack("terse"), WakeConfig.model_validate(options))
 
 
@@ -119,6 +120,55 @@ def test_the_critic_is_the_base_whoever_dreamt() -> None:
     judge.score([IDEA])
     judge.explain([IDEA])
     assert set(engine.adapters_used) == {BASE}
+
+
+def screening(ask: str, least: float = 0.5) -> dict[str, Any]:
+    return {"cascade": {"screen": {"ask": ask, "least": least}}}
+
+
+def test_an_axis_that_the_short_critic_asked_is_not_asked_again() -> None:
+    engine = EchoEngine(rating=rate)
+    judge = critic(engine, **screening("coherence", 3))
+    short, _ = judge.screen([IDEA])
+    assert short == [9]
+    asked = len(engine.asked)
+    (found,), _ = judge.score([IDEA], screened=short)
+    assert asked == 1
+    assert len(engine.asked) == 6
+    assert found == critic(EchoEngine(rating=rate)).score([IDEA])[0][0]
+
+
+def test_support_that_the_short_critic_found_is_not_asked_again() -> None:
+    asked: list[Continuation] = []
+
+    def log_prob(item: Continuation) -> float:
+        asked.append(item)
+        return math.log(0.25)
+
+    judge = critic(EchoEngine(log_prob=log_prob), min_support=0.1, **screening("support"))
+    short, _ = judge.screen([IDEA, IDEA])
+    assert short == [pytest.approx(0.25)] * 2
+    found, _ = judge.score([IDEA, IDEA], screened=[short[0], None])
+    assert len(asked) == 3, "only what is not known is asked"
+    assert [one.support for one in found if one] == [pytest.approx(0.25)] * 2
+
+
+@pytest.mark.parametrize("pack", ["default", "terse"])
+def test_the_short_question_of_a_pack_is_no_longer_than_those_of_its_full_critic(pack: str) -> None:
+    engine = EchoEngine(rating=lambda prompt: 4)
+    judge = LogitCritic(engine, load_pack(pack), WakeConfig.model_validate(screening("screen", 2)))
+    assert judge.screen([IDEA])[0] == [4]
+    judge.score([IDEA], screened=[4])
+    short, *full = engine.asked
+    assert len(full) == 6, "it is no part of the full critic"
+    assert len(short) <= max(map(len, full))
+    assert IDEA.text in short
+
+
+def test_a_critic_that_is_told_of_no_short_one_has_nothing_to_screen_by() -> None:
+    engine = EchoEngine()
+    assert critic(engine).screen([IDEA]) == ([None], Usage())
+    assert engine.asked == []
 
 
 def test_a_rationale_is_one_line() -> None:
