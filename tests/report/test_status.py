@@ -199,6 +199,6 @@ def test_what_the_cascade_saved_and_lost_is_told_of_what_was_audited(tmp_path: P
     assert (short["refused"], short["audited"], short["spent_tokens"]) == (1, 1, 50)
     assert short["saved_tokens"] == 100, "one idea, at 500 tokens for the five that were scored"
     assert cascade["second"] == {"asked": 1, "refused": 1}
-    shown = page(found, 120)
+    shown = " ".join(page(found).split())
     assert "of 3 good ideas among 4 audited proposals the cascade would have refused 2" in shown
     assert "the larger critic was asked about 1 idea and refused 1" in shown
