@@ -36,6 +36,19 @@ def is_run(run_dir: Path) -> bool:
     return (run_dir / DATABASE_NAME).is_file()
 
 
+def existing_run(run_dir: str | Path) -> Path:
+    """A directory that holds a run.
+
+    Raises:
+        RunError: it does not.
+    """
+    run_dir = Path(run_dir)
+    if not is_run(run_dir):
+        what = "is no run directory" if run_dir.is_dir() else "no such run directory"
+        raise RunError(f"{run_dir}: {what}; `ddl-train run CONFIG` makes one")
+    return run_dir
+
+
 def make_run(config: Config, *, pack_dir: Path) -> WriterLock:
     """Build the directory of a new run; the writer lock comes back held.
 

@@ -43,6 +43,15 @@ def open_database(path: Path, *, is_read_only: bool = False) -> sqlite3.Connecti
     return connection
 
 
+def is_older(path: Path) -> bool:
+    """Whether a run's database is of an older version, so that columns may be missing."""
+    connection = open_database(path, is_read_only=True)
+    try:
+        return bool(connection.execute("PRAGMA user_version").fetchone()[0] < FORMAT_VERSION)
+    finally:
+        connection.close()
+
+
 @contextmanager
 def transaction(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
     """All of it or none of it. Not to be nested."""

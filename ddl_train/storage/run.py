@@ -30,6 +30,7 @@ from ddl_train.storage.create import (
     DATABASE_NAME,
     PROMPTS_NAME,
     Change,
+    existing_run,
     is_run,
     make_run,
     read_config,
@@ -38,7 +39,7 @@ from ddl_train.storage.create import (
     write_config,
     write_ingested,
 )
-from ddl_train.storage.database import finish_scrub, open_database, transaction
+from ddl_train.storage.database import finish_scrub, is_older, open_database, transaction
 from ddl_train.storage.files import explained, leftovers, remove, write_text
 from ddl_train.storage.journal import Journal
 from ddl_train.storage.lock import WriterLock
@@ -109,15 +110,21 @@ class Run(Journal):
         Raises:
             RunError: there is no run, another process writes it, or a newer version wrote it.
         """
-        run_dir = _existing(run_dir)
+        run_dir = existing_run(run_dir)
         run = cls(run_dir, WriterLock(run_dir))
         run._sweep()
         return run
 
     @classmethod
     def read(cls, run_dir: str | Path) -> Self:
-        """Look at a run, also while another process works on it. Nothing can be written."""
-        return cls(_existing(run_dir), None)
+        """Look at a run, also while another process works on it. Nothing can be written.
+
+        A run of an older version is brought to this one first, which needs it to be nobody else's.
+        """
+        run_dir = existing_run(run_dir)
+        if is_older(run_dir / DATABASE_NAME):
+            cls.open(run_dir).close()
+        return cls(run_dir, None)
 
     def close(self) -> None:
         self.database.close()
@@ -289,11 +296,3 @@ class Run(Journal):
                     remove(path)
         with suppress(RunError):  # a reader is in the way: it stays owed, and fsck says so
             finish_scrub(self.database)
-
-
-def _existing(run_dir: str | Path) -> Path:
-    run_dir = Path(run_dir)
-    if not is_run(run_dir):
-        what = "is no run directory" if run_dir.is_dir() else "no such run directory"
-        raise RunError(f"{run_dir}: {what}; `ddl-train run CONFIG` makes one")
-    return run_dir

@@ -21,6 +21,12 @@ from ddl_train.storage.run import Run
 from tests.fakes import HashEmbedder
 
 WAKE = WakeConfig()
+TO_THE_FIRST_VERSION = (
+    "DROP TABLE files; DROP TABLE asked; ALTER TABLE verdicts DROP COLUMN audit;"
+    "ALTER TABLE pairs DROP COLUMN stratum; ALTER TABLE pairs DROP COLUMN operator;"
+    "PRAGMA user_version = 1"
+)
+"""Takes a database of today back to what the first version wrote."""
 
 
 def a_config(folder: Path, *, memory: dict[str, Any] | None = None, **values: Any) -> Config:

@@ -8,6 +8,7 @@ import pytest
 from ddl_train.errors import RunError
 from ddl_train.storage.database import open_database, transaction
 from ddl_train.storage.schema import FORMAT_VERSION
+from tests.storage.made import TO_THE_FIRST_VERSION
 
 
 def test_a_database_of_a_newer_version_is_refused_with_both_versions(tmp_path: Path) -> None:
@@ -35,11 +36,7 @@ def test_a_database_of_the_first_version_is_taken_to_this_one(tmp_path: Path, la
     old = tmp_path / "run.sqlite"
     open_database(old).close()
     with sqlite3.connect(old) as plain:
-        plain.executescript(
-            f"{lacking}DROP TABLE files; DROP TABLE asked; ALTER TABLE verdicts DROP COLUMN audit;"
-            "ALTER TABLE pairs DROP COLUMN stratum; ALTER TABLE pairs DROP COLUMN operator;"
-            "PRAGMA user_version = 1"
-        )
+        plain.executescript(lacking + TO_THE_FIRST_VERSION)
     plain.close()
     mended = open_database(old)
     assert _shape(mended) == _shape(fresh)

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from ddl_train.errors import AdapterError, ResourceError, RunError
 from ddl_train.records import BASE, Promotion, Usage
 from ddl_train.storage.run import Run
 from tests.storage.made import (
+    TO_THE_FIRST_VERSION,
     a_config,
     a_memory,
     a_pack,
@@ -356,3 +358,14 @@ def test_a_config_that_changes_its_own_sources_changes_only_those(tmp_path: Path
         run.ingest(["more.md"])
     with a_run(tmp_path, memory={"sources": ["b.md"]}) as run:
         assert run.changes == [("memory.sources", ["a.md", "more.md"], ["b.md", "more.md"])]
+
+
+def test_looking_at_a_run_of_an_older_version_brings_it_to_this_one(tmp_path: Path) -> None:
+    with a_run(tmp_path) as run:
+        run_dir = run.dir
+    with sqlite3.connect(run_dir / "run.sqlite") as plain:
+        plain.executescript(TO_THE_FIRST_VERSION)
+    plain.close()
+    with Run.read(run_dir) as run:
+        assert run.is_read_only
+        assert run.database.execute("SELECT count(operator) FROM pairs").fetchone()[0] == 0
