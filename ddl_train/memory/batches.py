@@ -4,34 +4,28 @@ The counters of the number line and the pairs of a batch are one transaction, so
 batch that was drawn is the batch that is dreamt on.
 """
 
+import json
 import random
 import sqlite3
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 
-from ddl_train.config import WakeConfig
-from ddl_train.memory.draw import Draw, Mixture
+from ddl_train.config import SamplerConfig, WakeConfig
+from ddl_train.memory.draw import Mixture
 from ddl_train.memory.index import IdArray
+from ddl_train.memory.learned import REVISITS_EACH, Looker
 from ddl_train.memory.operators import choose_operators, read_shares
 from ddl_train.memory.reading import read_pairs, select_in
+from ddl_train.memory.revisits import draw_revisits, num_wanted
 from ddl_train.memory.sampler import Block, NumberLine, num_pairs
-from ddl_train.memory.space import Lineages, Space, read_space
+from ddl_train.memory.space import Lineages, read_space
+from ddl_train.memory.strata import Strata
 from ddl_train.memory.vectors import Vectors
+from ddl_train.memory.yields import Yields
 from ddl_train.records import ConceptPair
 from ddl_train.storage.database import transaction
-
-_MAX_COUNTED = 100_000
-"""Revisits that could be taken are counted up to here; beyond, their probability is rounded up."""
-
-_REVISITABLE = """
-FROM verdicts v JOIN pairs p USING (pair_id)
-WHERE v.rejected_because IS NOT NULL AND p.adapter != :adapter
-    AND NOT EXISTS (SELECT 1 FROM pairs q WHERE q.pair_number = p.pair_number
-        AND (q.adapter = :adapter OR q.pair_id > p.pair_id))
-    AND NOT EXISTS (SELECT 1 FROM pairs q JOIN verdicts w USING (pair_id)
-        WHERE q.pair_number = p.pair_number AND w.rejected_because IS NULL)
-"""
 
 
 def open_block(connection: sqlite3.Connection, first_concept: int, last_concept: int) -> None:
@@ -63,6 +57,7 @@ def draw_batch(
     vectors: Vectors | None,
     active: Callable[[], IdArray],
     lineages: Lineages,
+    yields: Yields,
     *,
     cycle: int,
     batch_index: int,
@@ -84,11 +79,29 @@ def draw_batch(
         )
         line, block_ids = _number_line(connection, seed)
         space = read_space(connection, active(), lineages, config.sampler)
-        revisits = _draw_revisits(connection, space, size, config.revisit_share, adapter, rng)
         mixture = Mixture(config.sampler, space, line, vectors, rng)
-        draws = mixture.draw(
-            size - len(revisits), lambda numbers: _never_drawn(connection, numbers)
+        share = config.revisit_share * _boost(connection, cycle, config.sampler)
+        wanted = num_wanted(size, min(share, 1.0), rng)
+        again = partial(
+            draw_revisits,
+            connection,
+            space,
+            adapter=adapter,
+            rng=rng,
+            cycle=cycle,
+            gaps=config.sampler.revisit_gaps,
         )
+        is_new = partial(_never_drawn, connection)
+        if (learn := config.sampler.learn) is None:
+            revisits = again(wanted)
+            draws = mixture.draw(size - len(revisits), is_new)
+        else:
+            lineages.update()
+            yields.update()
+            strata = Strata(yields, lineages, vectors, now=cycle)
+            looker = Looker(learn, strata, yields, rng, now=cycle)
+            revisits = looker.take_again(again(REVISITS_EACH * wanted), wanted)
+            draws = looker.draw(mixture, space, size - len(revisits), is_new)
         drawn = [*draws, *revisits]
         chooser = random.Random(f"{seed}/{cycle}/{batch_index}/operators")
         operators = choose_operators(read_shares(connection, config), len(drawn), chooser)
@@ -98,8 +111,8 @@ def draw_batch(
         )
         connection.executemany(
             "INSERT INTO pairs (cycle, batch_index, position, pair_number, a_id, b_id, sampler, "
-            "probability, is_revisit, adapter, stratum, operator) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "probability, is_revisit, adapter, stratum, operator, chances) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             [
                 (
                     cycle,
@@ -113,6 +126,9 @@ def draw_batch(
                     adapter,
                     draw.stratum,
                     operator,
+                    json.dumps(
+                        {name: float(f"{chance:.6g}") for name, chance in draw.chances.items()}
+                    ),
                 )
                 for position, (draw, operator) in enumerate(zip(drawn, operators, strict=True))
             ],
@@ -152,46 +168,12 @@ def _number_line(connection: sqlite3.Connection, seed: int) -> tuple[NumberLine,
     return NumberLine(blocks), block_ids
 
 
-def _draw_revisits(
-    connection: sqlite3.Connection,
-    space: Space,
-    size: int,
-    share: float,
-    adapter: str,
-    rng: random.Random,
-) -> list[Draw]:
-    """Pairs that an earlier adapter rejected and this one has not dreamt on."""
-    wanted = int(size * share + rng.random())
-    if not wanted:
-        return []
-    values = {"adapter": adapter, "limit": _MAX_COUNTED}
-    count, low, high = connection.execute(
-        "SELECT count(*), min(pair_id), max(pair_id) FROM "
-        f"(SELECT p.pair_id {_REVISITABLE} LIMIT :limit)",
-        values,
+def _boost(connection: sqlite3.Connection, cycle: int, config: SamplerConfig) -> float:
+    """How many times as many revisits a cycle gets: more when the night before was promoted."""
+    promoted = connection.execute(
+        "SELECT 1 FROM promotions WHERE cycle = ? AND promoted AND NOT is_rollback", (cycle - 1,)
     ).fetchone()
-    if not count:
-        return []
-    if count == _MAX_COUNTED:
-        high = connection.execute("SELECT max(pair_id) FROM pairs").fetchone()[0]
-    found: dict[int, Draw] = {}
-    for _ in range(4 * wanted):
-        start = low + int(rng.random() * (high - low + 1))
-        row = connection.execute(
-            f"SELECT p.* {_REVISITABLE} AND p.pair_id >= :start ORDER BY p.pair_id LIMIT 1",
-            values | {"start": start},
-        ).fetchone()
-        if row is not None and space.holds((row["a_id"], row["b_id"])):
-            found[row["pair_number"]] = Draw(
-                number=row["pair_number"],
-                ids=(row["a_id"], row["b_id"]),
-                sampler="revisit",
-                probability=1 / count,
-                is_revisit=True,
-            )
-        if len(found) >= wanted:
-            break
-    return list(found.values())
+    return config.revisit_boost if promoted else 1.0
 
 
 def _never_drawn(connection: sqlite3.Connection, numbers: Sequence[int]) -> set[int]:

@@ -20,8 +20,8 @@ small. For revisits it is one over the number of pairs that could have been take
 """
 
 import random
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -47,6 +47,8 @@ class Draw:
     probability: float
     is_revisit: bool = False
     stratum: str = ""
+    chances: Mapping[str, float] = field(default_factory=dict)
+    """Sampler -> chance of the pair in one draw of that sampler alone, as the batch began."""
 
 
 class Mixture:
@@ -87,19 +89,24 @@ class Mixture:
             enough = len(found) + wanted
             for _ in range(_MAX_ROUNDS):
                 if len(found) < enough:
-                    drawn = self._candidates(name, enough - len(found))
+                    drawn = self.candidates(name, enough - len(found))
                     self._keep(drawn, name, found, is_new)
-        self._keep_uniform(count, found, is_new)
+        self.keep_uniform(count, found, is_new)
         chosen = list(found.items())
-        probabilities = self._probabilities([ids for _, (ids, _) in chosen])
+        chances = self.chances([ids for _, (ids, _) in chosen])
+        total = np.zeros(len(chosen))
+        for name, share in self.shares.items():
+            if share > 0:
+                total += share * chances[name]
         return [
             Draw(
                 number=number,
                 ids=ids if self._rng.random() < 0.5 else (ids[1], ids[0]),
                 sampler=name,
-                probability=float(probability),
+                probability=float(total[row]),
+                chances={arm: float(values[row]) for arm, values in chances.items()},
             )
-            for (number, (ids, name)), probability in zip(chosen, probabilities, strict=True)
+            for row, (number, (ids, name)) in enumerate(chosen)
         ]
 
     def _usable_shares(self) -> dict[str, float]:
@@ -139,7 +146,7 @@ class Mixture:
             if number in new and number not in found and self._space.holds(ids):
                 found[number] = (ids, name)
 
-    def _keep_uniform(
+    def keep_uniform(
         self,
         count: int,
         found: dict[int, tuple[Ids, str]],
@@ -151,18 +158,29 @@ class Mixture:
                 return
             self._keep([pair_ids(number)], "uniform", found, is_new)
 
-    def _candidates(self, name: str, count: int) -> list[Ids]:
+    def candidates(self, name: str, count: int, *, each: int = 1) -> list[Ids]:
+        """About so many pairs of a sampler, as they come: also old ones, and some twice.
+
+        Args:
+            name: of the sampler.
+            count: pairs wanted; fewer come where some of the draws find nothing.
+            each: neighbours taken for each concept that neighbours are looked up for.
+        """
+        if name == "uniform":
+            ahead = (self._line.ahead(self._rng.random()) for _ in range(count))
+            return [pair_ids(number) for number in ahead if number is not None]
         if name == "strength":
             return [self._two_by_strength() for _ in range(count)]
         if name == "distance_band":
             return self._in_band(count)
         first = self._insights if name == "insight" else self._space.ids
-        starts = [int(first[int(self._rng.random() * len(first))]) for _ in range(count)]
+        starts = [int(first[int(self._rng.random() * len(first))]) for _ in range(count // each)]
         lists = self._neighbour_lists(np.unique(starts), name)
         pairs = []
         for start in starts:
             if near := lists[start]:
-                pairs.append((start, near[int(self._rng.random() * len(near))]))
+                for _ in range(each):
+                    pairs.append((start, near[int(self._rng.random() * len(near))]))
         return pairs
 
     def _two_by_strength(self) -> Ids:
@@ -212,23 +230,20 @@ class Mixture:
             self._near |= dict(zip(new, near, strict=True))
         return np.stack([self._near[concept_id] for concept_id in ids.tolist()])
 
-    def _probabilities(self, pairs: Sequence[Ids]) -> NumberArray:
-        total = np.zeros(len(pairs))
+    def chances(self, pairs: Sequence[Ids]) -> dict[str, NumberArray]:
+        """Of each sampler in use, the chance of each pair in one draw of it alone."""
         if not pairs:
-            return total
-        chances: dict[str, Callable[[Sequence[Ids]], NumberArray]] = {
-            "uniform": self._chance_uniform,
+            return {name: np.zeros(0) for name in self.shares}
+        ways: dict[str, Callable[[Sequence[Ids]], NumberArray]] = {
+            "uniform": self.chance_uniform,
             "distance_band": self._chance_in_band,
             "near_other_source": lambda p: self._chance_near(p, "near_other_source"),
             "strength": self._chance_by_strength,
             "insight": lambda p: self._chance_near(p, "insight"),
         }
-        for name, share in self.shares.items():
-            if share > 0:
-                total += share * chances[name](pairs)
-        return total
+        return {name: ways[name](pairs) for name, share in self.shares.items() if share > 0}
 
-    def _chance_uniform(self, pairs: Sequence[Ids]) -> NumberArray:
+    def chance_uniform(self, pairs: Sequence[Ids]) -> NumberArray:
         if not self._line_left:
             return np.zeros(len(pairs))
         ahead = []

@@ -110,6 +110,11 @@ class Block:
         self.counter += 1
         return number
 
+    def peek(self, ahead: int) -> int:
+        """The pair number that is visited so many numbers from now; nothing moves on."""
+        assert 0 <= ahead < self.num_left
+        return self.first + self._permutation(self.counter + ahead)
+
     def index_of(self, number: int) -> int | None:
         """When `number` is visited; None when it lies in another block."""
         if not self.first <= number < self.first + self.num:
@@ -149,6 +154,18 @@ class NumberLine:
         block = bisect_right(range(len(self.blocks)), place, key=self._left_up_to)
         insort(self._taken, block)
         return self.blocks[block].take()
+
+    def ahead(self, chance: float) -> int | None:
+        """A number that no block has come to yet, each alike, with `chance` in [0, 1).
+
+        Nothing moves on: the same number may come again, here and when its turn comes.
+        """
+        left = self.num_left
+        if not left:
+            return None
+        place = min(int(chance * left), left - 1)
+        block = bisect_right(range(len(self.blocks)), place, key=self._left_up_to)
+        return self.blocks[block].peek(place - (self._left_up_to(block - 1) if block else 0))
 
     def _left_up_to(self, block: int) -> int:
         return self._ends[block] - bisect_right(self._taken, block)

@@ -23,6 +23,7 @@ from ddl_train.memory.stamps import Stamp
 from ddl_train.memory.study import Asked, read_asked, write_study_items
 from ddl_train.memory.vectors import Vectors
 from ddl_train.memory.verdicts import write_verdicts
+from ddl_train.memory.yields import Yields
 from ddl_train.records import (
     Chunk,
     Concept,
@@ -52,6 +53,7 @@ class Memory:
         self._db = run.database
         self._active: GrowingIds | None = None
         self._lineages = Lineages(run.database)
+        self._yields = Yields(run.database)
         self._vectors: Vectors | None = None
         if embedder is not None:
             self._vectors = Vectors(
@@ -124,7 +126,8 @@ class Memory:
         removed = forget.forget_sources(self._db, source_glob)
         ingested = self._run.ingested
         self._run.drop_ingested([one for one in ingested if forget.matches(one, source_glob)])
-        self._active, self._lineages = None, Lineages(self._db)
+        self._active = None
+        self._lineages, self._yields = Lineages(self._db), Yields(self._db)
         self._run.drop_night(self._run.next_cycle)
         drop_unfinished(self._run)
         remove_index(self._run.index_path)
@@ -211,6 +214,7 @@ class Memory:
             self._vectors,
             self._active_ids,
             self._lineages,
+            self._yields,
             cycle=cycle,
             batch_index=batch_index,
             size=size,

@@ -19,8 +19,9 @@ Keys are stable: `format` rises when one changes its meaning or goes. Adding a k
         promoted        true or false; null when the gate has not decided
         reasons[]       of the gate, `ok: ...` or `refused: ...`
         notes{}         stage -> facts it left when it finished
-        counts          {pairs, revisits, proposals, none, refused{rule: n}, admitted,
-                         resting_on_insights, deepest, answered}; `answered`: insights of this cycle
+        counts          {pairs, revisits, revived, proposals, none, refused{rule: n}, admitted,
+                         resting_on_insights, deepest, answered}; `revived`: revisits that were
+                         admitted; `answered`: insights of this cycle
                          whose held-out questions the model in use after the gate answers and the
                          base does not
         suites{}        suite -> {candidate|current|base: {n, accuracy, chance, margin}}
@@ -28,6 +29,11 @@ Keys are stable: `format` rises when one changes its meaning or goes. Adding a k
         divergences{}   text set -> {candidate|current|base: mean token KL to the base in nats}
         missing[]       suites that could not be measured, and why
         tax             see below
+    samplers{}      sampler -> {pairs, admitted, tokens, alone}: what it drew and what that brought;
+                    tokens are the generator's; alone {rate, low, high, pairs}: the share of pairs
+                    admitted had it drawn alone, weighted by the probabilities of all pairs, with
+                    its 95 % interval and the pairs of its own that would tell as much; null
+                    where none were kept
     tax             the same over all cycles:
         roles{}         role -> {calls, prompt_tokens, completion_tokens, seconds, flops}
         wake, all       {tokens, seconds, flops, price}; price is null without
@@ -59,6 +65,7 @@ from collections.abc import Sequence
 from ddl_train.memory.forget import adapters_that_saw
 from ddl_train.records import BASE, EvalReport, JsonObject, Usage
 from ddl_train.report.losses import read_losses
+from ddl_train.report.samplers import sampler_table
 from ddl_train.report.suites import mean_divergences, mean_losses, score_suites
 from ddl_train.report.tally import (
     Counts,
@@ -94,6 +101,7 @@ def read_status(run: Run) -> JsonObject:
         "next": _next(run),
         "memory": _memory(run),
         "cycles": cycles,
+        "samplers": sampler_table(run),
         "tax": _tax(
             run, run.usage(), [counts for _, counts in counted], sum(known) if known else None
         ),
@@ -166,6 +174,7 @@ def _cycle(run: Run, state: CycleState, counts: Counts) -> JsonObject:
         "counts": {
             "pairs": counts.pairs,
             "revisits": counts.revisits,
+            "revived": counts.revived,
             "proposals": counts.proposals,
             "none": counts.none,
             "refused": counts.refused,

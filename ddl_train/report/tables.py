@@ -37,6 +37,9 @@ def print_status(status: JsonObject, console: Console) -> None:
     if len(status["operators"]) > 1:
         console.print(operators_table(status["operators"]))
         console.print()
+    if status["samplers"]:
+        console.print(samplers_table(status["samplers"]))
+        console.print()
     console.print(tax_table(status["tax"]))
     if status["cascade"] is not None:
         console.print()
@@ -134,11 +137,28 @@ def _gate(cycles: list[JsonObject]) -> RenderableType:
     lines += [
         Padding(Text(f"not measured: {why}", style="yellow"), (0, 0, 0, 2)) for why in missing
     ]
+    if revived := revived_words(cycles):
+        lines.append(Text(revived))
     refused = sum_rules(cycles)
     if refused:
         listed = ", ".join(f"{rule} {n}" for rule, n in refused.items())
         lines.append(Text(f"ideas refused, by rule: {listed}"))
     return Group(*lines)
+
+
+def revived_words(cycles: list[JsonObject]) -> str:
+    """What came of pairs that came back; empty when none did."""
+    revisits, revived, admitted = (
+        sum(cycle["counts"][name] for cycle in cycles)
+        for name in ("revisits", "revived", "admitted")
+    )
+    if not revisits:
+        return ""
+    share = f"{revived / admitted:.1%}" if admitted else "none"
+    return (
+        f"revived: {amount(revived)} of {count(revisits, 'pair')} that came back "
+        f"({revived / revisits:.1%}), {share} of all that was admitted"
+    )
 
 
 def sum_rules(cycles: list[JsonObject]) -> dict[str, int]:
@@ -160,6 +180,31 @@ def operators_table(operators: JsonObject) -> Table:
         counts = [amount(one[column]) for column in OPERATOR_COLUMNS[:-1]]
         table.add_row(name, *counts, share(one["share"]))
     table.caption = "repeats: ideas that were said before; share: of the next batch"
+    table.caption_justify = "left"
+    return table
+
+
+def samplers_table(samplers: JsonObject) -> Table:
+    """What each sampler drew and what came of it, and what it would have found by itself."""
+    table = Table(box=None, pad_edge=False, collapse_padding=True, header_style="bold")
+    table.add_column("sampler")
+    for name in ("pairs", "admitted", "tokens each", "percent", "alone (95 %)"):
+        table.add_column(name, justify="right")
+    for name, row in samplers.items():
+        pairs, admitted, alone = row["pairs"], row["admitted"], row["alone"]
+        table.add_row(
+            name,
+            amount(pairs),
+            amount(admitted),
+            amount(row["tokens"] / admitted) if admitted else "-",
+            f"{100 * admitted / pairs:.1f}" if pairs else "-",
+            "-"
+            if alone is None
+            else f"{100 * alone['rate']:.2g} ({100 * alone['low']:.2g} to {100 * alone['high']:.2g})",
+        )
+    table.caption = (
+        "alone: percent admitted had it drawn alone, from the probabilities of all pairs"
+    )
     table.caption_justify = "left"
     return table
 

@@ -22,6 +22,8 @@ class Counts:
     pairs: int
     revisits: int
     """Pairs that an earlier adapter had dreamt on."""
+    revived: int
+    """Revisits that were admitted."""
     proposals: int
     """Pairs that gave an idea; the others were answered NONE."""
     refused: dict[str, int]
@@ -43,6 +45,7 @@ def count_cycle(run: Run, cycle: int) -> Counts:
     """Count one cycle's dreams."""
     dreams = run.database.execute(
         "SELECT count(*) AS pairs, coalesce(sum(is_revisit), 0) AS revisits, "
+        "coalesce(sum(is_revisit AND rejected_because IS NULL), 0) AS revived, "
         "coalesce(sum(NOT is_none), 0) AS proposals, "
         "coalesce(sum(rejected_because IS NULL), 0) AS admitted, "
         "coalesce(sum(num_completion_tokens) FILTER (WHERE rejected_because IS NULL), 0) AS tokens "
@@ -65,6 +68,7 @@ def count_cycle(run: Run, cycle: int) -> Counts:
     return Counts(
         pairs=dreams["pairs"],
         revisits=dreams["revisits"],
+        revived=dreams["revived"],
         proposals=dreams["proposals"],
         refused=dict(rules.most_common()),
         admitted=dreams["admitted"],

@@ -28,6 +28,7 @@ CREATE TABLE IF NOT EXISTS distillations (
     2: """
 ALTER TABLE pairs ADD COLUMN stratum TEXT NOT NULL DEFAULT '';
 ALTER TABLE pairs ADD COLUMN operator TEXT NOT NULL DEFAULT 'connect';
+ALTER TABLE pairs ADD COLUMN chances TEXT NOT NULL DEFAULT '{}';
 ALTER TABLE verdicts ADD COLUMN audit TEXT;
 """,
 }

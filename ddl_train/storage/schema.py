@@ -99,6 +99,7 @@ CREATE TABLE pairs (
     adapter TEXT NOT NULL,
     stratum TEXT NOT NULL DEFAULT '',
     operator TEXT NOT NULL DEFAULT 'connect',
+    chances TEXT NOT NULL DEFAULT '{}',
     UNIQUE (cycle, batch_index, position),
     UNIQUE (pair_number, adapter)
 ) STRICT;

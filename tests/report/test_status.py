@@ -36,7 +36,7 @@ def page(status: dict[str, Any], width: int = 80) -> str:
 def test_the_object_has_the_documented_keys(status: dict[str, Any]) -> None:
     assert list(status) == [
         *("format", "name", "dir", "base", "current", "num_cycles", "next", "memory", "cycles"),
-        *("tax", "operators", "cascade", "adapters", "decisions"),
+        *("samplers", "tax", "operators", "cascade", "adapters", "decisions"),
     ]
     assert list(status["cycles"][0]) == [
         *("cycle", "stage", "candidate", "promoted", "reasons", "notes", "counts", "suites"),
@@ -56,6 +56,7 @@ def test_counts_of_a_cycle(status: dict[str, Any]) -> None:
     assert status["cycles"][1]["counts"] == {
         "pairs": 5,
         "revisits": 0,
+        "revived": 0,
         "proposals": 3,
         "none": 2,
         "refused": {"coherence": 1},

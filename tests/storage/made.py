@@ -23,7 +23,7 @@ from tests.fakes import HashEmbedder
 WAKE = WakeConfig()
 TO_THE_FIRST_VERSION = (
     "DROP TABLE files; DROP TABLE asked; ALTER TABLE verdicts DROP COLUMN audit;"
-    "ALTER TABLE pairs DROP COLUMN stratum; ALTER TABLE pairs DROP COLUMN operator;"
+    "ALTER TABLE pairs DROP COLUMN stratum; ALTER TABLE pairs DROP COLUMN operator; ALTER TABLE pairs DROP COLUMN chances;"
     "PRAGMA user_version = 1"
 )
 """Takes a database of today back to what the first version wrote."""
