@@ -11,8 +11,11 @@ class SelfDistillConfig(StageConfig):
     shows_concepts: bool = True
     """The teacher reads both concepts before the idea. False shows the idea alone, for models that
     several statements confuse."""
+    generate_from_teacher: bool = False
+    """Answers to learn from are written by the teacher, with the idea in view, not by the student:
+    off-policy, and names that the student would never hit upon come up."""
     temperature: float = Field(1.0, gt=0)
-    """At which the student writes what the teacher judges, and of both in the loss."""
+    """At which answers are written, and of both in the loss."""
     max_completion_length: int = Field(48, gt=0)
     """Tokens of an answer in training."""
     distillation_alpha: Share = 0.5

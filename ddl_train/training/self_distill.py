@@ -217,6 +217,7 @@ def _make_trainer(
         temperature=config.sdft.temperature,
         distillation_mode="full_logits",
         distillation_alpha=config.sdft.distillation_alpha,
+        generate_from_teacher=config.sdft.generate_from_teacher,
         teacher_model_kind="base",
         teacher_prompt_template="{prompt}{privileged_context}",
         gradient_checkpointing=config.gradient_checkpointing,
