@@ -23,6 +23,9 @@ class Found:
     """Pairs that compose to something true that no document states."""
     num_taken: int = 0
     """Opportunities of which just that conclusion was proposed."""
+    num_opportunities_across: int = 0
+    """Those to which no one literature could have led."""
+    num_taken_across: int = 0
     proposed: Counter[str] = field(default_factory=Counter)
     """Proposals other than NONE, by what the oracle thinks of them."""
     admitted: Counter[str] = field(default_factory=Counter)
@@ -39,6 +42,8 @@ class Found:
             "num_pairs": self.num_pairs,
             "num_opportunities": self.num_opportunities,
             "num_taken": self.num_taken,
+            "num_opportunities_across": self.num_opportunities_across,
+            "num_taken_across": self.num_taken_across,
             "proposed": dict(self.proposed),
             "admitted": dict(self.admitted),
             "new_by_depth": dict(self.new_by_depth),
@@ -82,12 +87,16 @@ def _count_verdict(found: Found, verdict: Verdict, oracle: Oracle) -> None:
     proposal = verdict.proposal
     found.num_pairs += 1
     chance = opportunity(proposal.pair.a.text, proposal.pair.b.text, oracle)
+    is_across = chance is not None and bool(oracle.judge_fact(chance).is_across)
     found.num_opportunities += chance is not None
+    found.num_opportunities_across += is_across
     if proposal.is_none:
         return
     judged = oracle.judge(proposal.conclusion)
     found.proposed[judged.truth] += 1
-    found.num_taken += chance is not None and judged.fact == chance
+    if chance is not None and judged.fact == chance:
+        found.num_taken += 1
+        found.num_taken_across += is_across
 
 
 def _count_insight(

@@ -101,6 +101,14 @@ def judged_true(admitted: dict[str, int]) -> Share:
     return admitted.get("true", 0), sum(admitted.values()) - contested
 
 
+def _taken(cell: JsonObject, *, is_across: bool) -> Share:
+    """Conclusions that were proposed, of those that the pairs drawn would have led to."""
+    across = _sum(cell, "num_taken_across"), _sum(cell, "num_opportunities_across")
+    if is_across:
+        return across
+    return _sum(cell, "num_taken") - across[0], _sum(cell, "num_opportunities") - across[1]
+
+
 def _contested(cell: JsonObject) -> Share:
     admitted = sum(sum(cycle["admitted"].values()) for cycle in cell["discovery"])
     return _sum(cell, "admitted", "contested"), admitted
@@ -172,7 +180,8 @@ DISCOVERY = (
     Column("true insights", lambda cell: float(num_true(cell))),
     Column("precision", _precision),
     Column("contested", _contested),
-    Column("found of what was drawn", lambda c: (_sum(c, "num_taken"), _sum(c, "num_opportunities"))),
+    Column("found within one literature", lambda cell: _taken(cell, is_across=False)),
+    Column("found across two", lambda cell: _taken(cell, is_across=True)),
     Column("recall depth 1", _recall("1")),
     Column("recall depth 2", _recall("2")),
     Column("resting on insights", lambda c: (_sum(c, "num_resting"), _sum(c, "admitted", "true"))),

@@ -95,12 +95,24 @@ def test_discovery_counts_what_is_true_and_what_could_have_been_found() -> None:
         lambda cycle: verdicts[cycle], insights, concept, ORACLE, num_cycles=2
     )
     assert (first.num_pairs, first.num_opportunities, first.num_taken) == (3, 3, 1)
+    assert (first.num_opportunities_across, first.num_taken_across) == (0, 0)
     assert first.proposed == {"true": 1, "false": 1}
     assert first.admitted == {"true": 1, "false": 1}
     assert (second.num_opportunities, second.num_taken) == (0, 0)
     assert second.admitted == {"true": 2}
     assert second.new_by_depth == {"1": 1}  # the fourth says again what the first said
     assert (second.new_across, second.num_resting) == (1, 1)
+
+
+def test_a_chance_that_needs_two_literatures_is_counted_apart() -> None:
+    across = verdict(f"{S} may relieve {B}")
+    pair = replace(across.proposal.pair, b=replace(concept(2), text=f"high {F} causes {B}"))
+    across = replace(across, proposal=replace(across.proposal, pair=pair))
+    [found] = measure_discovery(
+        lambda _: [across, verdict(f"{S} may relieve {A}")], [], concept, ORACLE, num_cycles=1
+    )
+    assert (found.num_opportunities, found.num_taken) == (2, 2)
+    assert (found.num_opportunities_across, found.num_taken_across) == (1, 1)
 
 
 def item(insight_id: int, is_correct: bool, suite: str = "uptake") -> ItemResult:
