@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ddl_train.bench.figures import Figure
+from ddl_train.bench.speed_critic import critic_speed
 from ddl_train.bench.speed_memory import index_speed, sampler_cost, seconds_per_dream
 from ddl_train.config import Config
 from ddl_train.errors import ConfigError
@@ -32,6 +33,16 @@ def index_row(options: Options, progress: Progress) -> list[Figure]:
     return index_speed(size, 64, num_rounds=options.num_rounds, progress=progress)
 
 
+def critic_row(options: Options, progress: Progress) -> list[Figure]:
+    """M7."""
+    return critic_speed(
+        options.config,
+        num_ideas=60 if options.is_quick else 400,
+        num_rounds=options.num_rounds,
+        progress=progress,
+    )
+
+
 def sampler_row(options: Options, progress: Progress) -> list[Figure]:
     """M11."""
     sizes = (1_000, 20_000) if options.is_quick else (1_000, 100_000, 10_000_000)
@@ -47,6 +58,7 @@ def sampler_row(options: Options, progress: Progress) -> list[Figure]:
 
 ROWS: Mapping[str, Callable[[Options, Progress], list[Figure]]] = {
     "M6": index_row,
+    "M7": critic_row,
     "M11": sampler_row,
 }
 """Name -> measurement, in the order in which they are printed."""
