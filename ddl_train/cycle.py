@@ -33,6 +33,7 @@ from ddl_train.session import Session
 from ddl_train.sleep import Material, Night, questions_due, sleep, study
 from ddl_train.storage.night import write_rows
 from ddl_train.training.general import read_general
+from ddl_train.training.processes import check_launch
 from ddl_train.wake import wake
 
 MAX_NO_LINK = 1000
@@ -51,6 +52,7 @@ def run_cycles(session: Session, *, progress: Progress | None = None) -> None:
     """
     run = session.run
     progress = progress or SilentProgress()
+    check_launch(session.config.sleep, session.config.model)
     for cycle in range(run.next_cycle, session.config.num_cycles):
         run.start_cycle(cycle)  # STATE
 
@@ -150,6 +152,7 @@ def sleep_stage(session: Session, cycle: int, *, progress: Progress) -> None:
         if failure := examination.failure_under(session.config.evaluate):
             run.finish_stage(cycle, "sleep", skipped=failure, **critic)  # STATE
             return
+    session.rest()
     history = [row.promotion for row in run.promotions()]
     recipe = next_night(decided_reports(run), history, session.config.sleep)
     config = recipe.config

@@ -15,6 +15,7 @@ from ddl_train.config import Config, CriticServerConfig, Moment, WakeConfig
 from ddl_train.engines.embedders import load_embedder
 from ddl_train.engines.server_engine import ServerEngine
 from ddl_train.engines.transformers_engine import TransformersEngine, load_engine
+from ddl_train.engines.vllm_engine import VllmEngine
 from ddl_train.errors import ServerError
 from ddl_train.memory.reading import longest_texts
 from ddl_train.memory.store import Memory
@@ -54,6 +55,8 @@ class Session:
     """A larger critic for the best of what the first would let in."""
     servers: Mapping[str, ServerEngine] = field(default_factory=dict)
     """Models elsewhere that dream (`generator`) or judge (`critic`, `second`) in wake."""
+    vllm: VllmEngine | None = None
+    """The base a second time, run by vLLM, for the roles of `wake.vllm`."""
     should_stop: Callable[[], bool] = never
     """Asked between batches and training steps; True saves and stops."""
 
@@ -66,6 +69,8 @@ class Session:
         if version != BASE and version not in self.engine.adapters:
             adapter = self.run.adapter(version)
             self.engine.load_adapter(version, adapter.path, base_sha256=adapter.base_sha256)
+            if self.vllm is not None:
+                self.vllm.load_adapter(version, adapter.path)
         return version
 
     def dreamer(self, moment: Moment) -> Generator:
@@ -73,9 +78,16 @@ class Session:
         config = self.config.wake
         if server := self.servers.get("generator"):
             return ModelGenerator(server, self.pack, config, moment)
+        if self.vllm is not None and "generator" in self.vllm.config.roles:
+            return ModelGenerator(self.vllm, self.pack, config, moment)
         if config.has_schedule:
             return ModelGenerator(self.engine, self.pack, config, moment)
         return self.generator
+
+    def rest(self) -> None:
+        """Leave the device to training: vLLM sleeps until it is asked again."""
+        if self.vllm is not None:
+            self.vllm.rest()
 
     def moment(self, cycle: int, batch: int, num_pairs: int) -> Moment:
         """The place of a batch in the run, for schedules; `num_pairs`: of its wake."""
@@ -181,6 +193,8 @@ def open_session(
     pack = load_pack(run.prompts_dir)
     memory = Memory(run, embedder)
     servers = _servers(config.wake, engine)
+    vllm = _vllm(config.wake, engine)
+    judging = vllm if vllm is not None and "critic" in vllm.config.roles else engine
     session = Session(
         run=run,
         memory=memory,
@@ -188,9 +202,10 @@ def open_session(
         embedder=embedder,
         pack=pack,
         generator=ModelGenerator(engine, pack, config.wake),
-        critic=critic or LogitCritic(engine, pack, config.wake, judge=servers.get("critic")),
+        critic=critic or LogitCritic(judging, pack, config.wake, judge=servers.get("critic")),
         second=_second(config.wake, engine, pack, servers),
         servers=servers,
+        vllm=vllm,
         should_stop=should_stop,
     )
     try:
@@ -244,6 +259,13 @@ def _second(
     if settings.local is not None:
         return LogitCritic(load_engine(settings.local), pack, asked)
     return LogitCritic(engine, pack, asked, judge=servers["second"])
+
+
+def _vllm(config: WakeConfig, engine: TransformersEngine) -> VllmEngine | None:
+    """What a config says of vLLM; it starts when it is first asked."""
+    if config.vllm is None:
+        return None
+    return VllmEngine(engine, config.vllm, room=config.max_new_tokens + 1)
 
 
 def _servers(config: WakeConfig, engine: TransformersEngine) -> dict[str, ServerEngine]:

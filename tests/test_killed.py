@@ -1,11 +1,15 @@
 """Kill -9 at named points of a run on the seedling, then the same command again: nothing is lost."""
 
+import json
 import shutil
 import sqlite3
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+import yaml
+from safetensors.torch import load_file
 
 from ddl_train.storage.fsck import fsck
 from tests.killed_run import live
@@ -87,3 +91,43 @@ def test_a_killed_run_goes_on_to_the_same_end(
     assert adapters(run_dir) == adapters(whole_run)
     assert rows(run_dir) == rows(whole_run)
     shutil.rmtree(tmp_path / "checkpoints")
+
+
+def facts_of_sleep(run_dir: Path) -> dict[str, Any]:
+    database = sqlite3.connect(run_dir / "run.sqlite")
+    (text,) = database.execute("SELECT facts FROM stages WHERE stage = 'sleep'").fetchone()
+    database.close()
+    facts: dict[str, Any] = json.loads(text)
+    return facts
+
+
+def weights(run_dir: Path) -> dict[str, torch.Tensor]:
+    (path,) = (run_dir / "adapters").rglob("adapter_model.safetensors")
+    return dict(load_file(path))
+
+
+def flat(tensors: dict[str, torch.Tensor]) -> torch.Tensor:
+    return torch.cat([tensors[name].flatten() for name in sorted(tensors)])
+
+
+def test_a_night_in_two_processes_killed_with_its_run_is_the_night_of_one(
+    uninterrupted: tuple[Path, Path], tmp_path: Path
+) -> None:
+    whole_config, whole_run = uninterrupted
+    config = tmp_path / whole_config.name
+    values = yaml.safe_load(whole_config.read_text())
+    values["checkpoints_dir"] = str(tmp_path / "checkpoints")
+    values["sleep"] |= {"num_processes": 2}
+    config.write_text(yaml.safe_dump(values))
+    assert live(config, "ddl_train.training.processes:STEPS.validate_json>", 7) == -9
+    assert live(config) == 0
+    run_dir = tmp_path / "checkpoints" / config.stem
+    assert fsck(run_dir, repair=False) == []
+    alone, apart = facts_of_sleep(whole_run), facts_of_sleep(run_dir)
+    assert (apart["num_steps"], apart["num_rows"]) == (alone["num_steps"], alone["num_rows"])
+    for name in ("loss_first", "loss_last"):
+        assert apart[name] == pytest.approx(alone[name], abs=1e-5)
+    one, two = weights(whole_run), weights(run_dir)
+    assert one.keys() == two.keys()
+    # a norm, since Adam moves a weight without a gradient by what rounding says
+    assert torch.dist(flat(two), flat(one)) < 1e-4 * flat(one).norm()

@@ -38,16 +38,21 @@ def preflight(config: Config) -> Checked:
     """
     go_offline_if_local(config)
     from ddl_train.engines.loading import choose_device
+    from ddl_train.engines.vllm_engine import check_vllm
     from ddl_train.memory.ingest import read_sources
     from ddl_train.roles.generator import check_pack
     from ddl_train.roles.prompts import load_pack
     from ddl_train.training.general import read_general
+    from ddl_train.training.processes import check_launch
 
     pack = load_pack(config.wake.prompts)
     check_pack(pack, config.wake)
     _check_kinds(config.sleep, pack)
     _check_trackers(config.sleep)
     choose_device(config.model)
+    check_launch(config.sleep, config.model)
+    if config.wake.vllm is not None:
+        check_vllm(config.model)
     reading = read_sources(config.memory.sources, config.memory)
     num_probes = count_probes(config.evaluate)
     read_general(config.sleep.general, max_characters=4 * config.sleep.max_length)

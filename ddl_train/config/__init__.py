@@ -30,6 +30,7 @@ from ddl_train.config.server import CriticServerConfig, GeneratorServerConfig, S
 from ddl_train.config.sleep import SleepConfig
 from ddl_train.config.stage import StageConfig
 from ddl_train.config.stopping import StoppingConfig
+from ddl_train.config.vllm import VllmConfig
 from ddl_train.config.wake import WakeConfig
 from ddl_train.config.whole import Config, changed_keys, is_changeable
 
@@ -58,6 +59,7 @@ __all__ = [
     "StageConfig",
     "StoppingConfig",
     "VerbalisedConfig",
+    "VllmConfig",
     "WakeConfig",
     "changed_keys",
     "dump_yaml",

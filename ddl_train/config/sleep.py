@@ -69,6 +69,39 @@ class SleepConfig(StageConfig):
     """What a crash repeats at most, in optimizer steps."""
     report_to: list[str] = Field(default_factory=list)
     """Trainer integrations: tensorboard, trackio, wandb."""
+    num_processes: int = Field(1, gt=0)
+    """Processes that train together, one GPU each. They share the rows of a step, so it must divide
+    `per_device_train_batch_size` x `gradient_accumulation_steps`: any number trains the same."""
+    accelerate_config: str = "ddp"
+    """How several processes share the base: `ddp`, each holding all of it, `fsdp2`, each holding a
+    share (GPUs only), or a file that `accelerate config` has written."""
+
+    @property
+    def rows_per_step(self) -> int:
+        """Rows (with `packing`, packs) of an optimizer step, over all processes."""
+        rows = 1 if self.packing else self.per_device_train_batch_size
+        return rows * self.gradient_accumulation_steps
+
+    @model_validator(mode="after")
+    def _shared_evenly(self) -> "SleepConfig":
+        if self.rows_per_step % self.num_processes:
+            what = "packs" if self.packing else "rows"
+            raise ValueError(
+                f"num_processes {self.num_processes} does not divide the {self.rows_per_step} "
+                f"{what} of a step; set per_device_train_batch_size or gradient_accumulation_steps "
+                "to a multiple of it"
+            )
+        if self.num_processes > 1 and self.objective != "sft":
+            raise ValueError(
+                f"num_processes is {self.num_processes} and objective {self.objective!r}; only sft "
+                "trains in several processes"
+            )
+        if self.num_processes == 1 and self.accelerate_config != "ddp":
+            raise ValueError(
+                f"accelerate_config is {self.accelerate_config!r} and num_processes is 1; set "
+                "num_processes to the number of GPUs"
+            )
+        return self
 
     @model_validator(mode="after")
     def _sdft_makes_its_own_batches(self) -> "SleepConfig":

@@ -10,6 +10,7 @@ from ddl_train.config.schedules import MinP, Moment, ScheduleConfig, Temperature
 from ddl_train.config.server import CriticServerConfig, GeneratorServerConfig
 from ddl_train.config.stage import Share, StageConfig
 from ddl_train.config.stopping import StoppingConfig
+from ddl_train.config.vllm import VllmConfig
 
 HEADING_TOKENS = 20
 """Room for the number and the stated probability before each of several ideas."""
@@ -33,6 +34,8 @@ class WakeConfig(StageConfig):
     """A server that dreams. None: the local base with the current adapter."""
     critic: CriticServerConfig | None = None
     """A server that judges. None: the local base without an adapter."""
+    vllm: VllmConfig | None = None
+    """vLLM on the base's GPU dreams and judges in place of the local base; not verified."""
     prompts: str = "default"
     """Prompt pack: `default`, `terse`, or a folder of your own."""
     operators: Shares = Field(
@@ -99,3 +102,20 @@ class WakeConfig(StageConfig):
     def has_schedule(self) -> bool:
         """Whether batches differ in how they are sampled."""
         return any(isinstance(one, ScheduleConfig) for one in (self.temperature, self.min_p))
+
+    @model_validator(mode="after")
+    def _one_for_each_role(self) -> "WakeConfig":
+        if self.vllm is None:
+            return self
+        if "generator" in self.vllm.roles and self.stopping.is_on:
+            raise ValueError(
+                "stopping is for the local generator, and vllm dreams; leave "
+                "stopping.min_mean_logprob and stopping.max_repeats out"
+            )
+        for role in self.vllm.roles:
+            if getattr(self, role) is not None:
+                raise ValueError(
+                    f"vllm and a server both stand in for the {role}; leave {role} out, or take it "
+                    "out of vllm.roles"
+                )
+        return self

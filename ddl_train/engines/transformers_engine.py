@@ -165,7 +165,7 @@ class TransformersEngine:
     ) -> tuple[list[Likelihood], Usage]:
         """Score each continuation, in order; EOS after the continuation is not counted."""
         start = time.perf_counter()
-        split = [self._given_and_scored(item) for item in items]
+        split = [self.given_and_scored(item) for item in items]
         asked = [number for number, (_, scored) in enumerate(split) if scored]
         queries = [
             Query([*split[n][0], *split[n][1][:-1]], [[token] for token in split[n][1]])
@@ -252,7 +252,7 @@ class TransformersEngine:
         with torch.no_grad(), self.adapters.active(adapter) as model:
             return self._scorer.log_probs(model, queries)
 
-    def _given_and_scored(self, item: Continuation) -> tuple[list[int], list[int]]:
+    def given_and_scored(self, item: Continuation) -> tuple[list[int], list[int]]:
         """Ids before and of a continuation; a token across the border counts as continuation."""
         whole = self.chat.completion_ids(item.given + item.continuation, eos=False)
         num_given = 0

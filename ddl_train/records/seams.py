@@ -38,14 +38,18 @@ class TextModel(Protocol):
         ...
 
 
-class Engine(TextModel, Protocol):
-    """A model that runs here. The chat format is the engine's."""
+class ScoringModel(TextModel, Protocol):
+    """A model that says of a given text how likely it is."""
 
     def loglikelihood(
         self, items: Sequence[Continuation], *, adapter: str
     ) -> tuple[list[Likelihood], Usage]:
         """Score each continuation, in order; EOS after the continuation is not counted."""
         ...
+
+
+class Engine(ScoringModel, Protocol):
+    """A model that runs here. The chat format is the engine's."""
 
     def hidden_states(self, texts: Sequence[str]) -> tuple[FloatArray, Usage]:
         """Mean-pooled last hidden states of the base: [n, width], not normalised."""

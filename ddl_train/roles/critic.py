@@ -17,11 +17,11 @@ from ddl_train.records import (
     AXES,
     BASE,
     Continuation,
-    Engine,
     FloatArray,
     Proposal,
     Sampling,
     Scores,
+    ScoringModel,
     TextModel,
     Usage,
 )
@@ -37,7 +37,7 @@ class LogitCritic:
 
     def __init__(
         self,
-        engine: Engine,
+        engine: ScoringModel,
         pack: PromptPack,
         config: WakeConfig,
         *,
@@ -46,7 +46,7 @@ class LogitCritic:
         """Wire it up.
 
         Args:
-            engine: the local base, for the likelihoods of support.
+            engine: the local base, or vLLM with the same weights, for the likelihoods of support.
             pack: prompts.
             config: says whether support and a second order of the criteria are asked for.
             judge: gives axes and rationales in place of the base; a model on a server.

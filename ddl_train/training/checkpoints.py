@@ -14,6 +14,7 @@ optimizer. So the choice is made here.
 import json
 import os
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 from ddl_train.records import JsonObject
@@ -27,6 +28,14 @@ COMPLETE = (
     "trainer_state.json",
 )
 """Files without which a resumed night would not equal an uninterrupted one."""
+SHARDED = ("pytorch_model_fsdp.bin", "optimizer.bin", "scheduler.pt", "trainer_state.json")
+"""The same of a night with FSDP."""
+
+
+def complete_with(num_processes: int, *, is_sharded: bool) -> tuple[str, ...]:
+    """The same of a night in several processes, each of which has its own random state."""
+    files = SHARDED if is_sharded else tuple(name for name in COMPLETE if name != "rng_state.pth")
+    return (*files, *(f"rng_state_{rank}.pth" for rank in range(num_processes)))
 
 
 def open_night(night_dir: Path, fingerprint: str) -> JsonObject | None:
@@ -51,12 +60,12 @@ def open_night(night_dir: Path, fingerprint: str) -> JsonObject | None:
     return None
 
 
-def newest_complete(night_dir: Path) -> Path | None:
+def newest_complete(night_dir: Path, files: Sequence[str] = COMPLETE) -> Path | None:
     """The newest checkpoint that can be resumed exactly; half-written ones are removed."""
     best: tuple[int, Path] | None = None
     for path in (night_dir / TRAINER).glob("checkpoint-*"):
         number = path.name.removeprefix("checkpoint-")
-        if not (number.isdecimal() and _is_complete(path)):
+        if not (number.isdecimal() and _is_complete(path, files)):
             shutil.rmtree(path, ignore_errors=True)
         elif best is None or int(number) > best[0]:
             best = int(number), path
@@ -90,8 +99,8 @@ def write_json(path: Path, value: JsonObject) -> None:
     os.replace(tmp, path)
 
 
-def _is_complete(checkpoint: Path) -> bool:
-    if any(not _has_content(checkpoint / name) for name in COMPLETE):
+def _is_complete(checkpoint: Path, files: Sequence[str]) -> bool:
+    if any(not _has_content(checkpoint / name) for name in files):
         return False
     return "global_step" in _read(checkpoint / "trainer_state.json")
 

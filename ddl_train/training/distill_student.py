@@ -35,7 +35,7 @@ def make_student(
     """
     notes = list[str]()
     alpha = max(1, round(lesson.sleep.lora_alpha * rank / lesson.sleep.r))
-    sleep = lesson.sleep.model_copy(update={"r": rank, "lora_alpha": alpha})
+    sleep = lesson.sleep.model_copy(update={"r": rank, "lora_alpha": alpha, "num_processes": 1})
     lesson = replace(lesson, sleep=sleep)
     if lesson.student is lesson.teacher.engine:
         lesson = replace(lesson, start_from=_beside(lesson.out_dir, "cut"))

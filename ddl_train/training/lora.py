@@ -3,7 +3,10 @@
 The base is lent by the engine, which takes PEFT's layers and TRL's `forward` out of it again
 whatever happens in between.
 
-Not covered: several processes or devices (one process holds the base), objectives other than SFT.
+With `sleep.num_processes` the same is trained in that many processes, each with a base of its own,
+and the one here is put aside meanwhile (`processes.py`).
+
+Not covered: several machines, objectives other than SFT.
 """
 
 import time
@@ -12,11 +15,13 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Protocol
 
-from ddl_train.config import SleepConfig
+from ddl_train.config import ModelConfig, SleepConfig
 from ddl_train.records import JsonObject, TrainingRow, Usage
 from ddl_train.training.encoding import EncodedRows, Format, encode_rows
 from ddl_train.training.merge import add_deltas, merged_into
+from ddl_train.training.processes import aside, is_sharded, resume_point, train_apart
 from ddl_train.training.running import (
+    Seen,
     TrainedAdapter,
     done_before,
     full_disk_is_said,
@@ -24,12 +29,14 @@ from ddl_train.training.running import (
     settle,
     weights_sha256,
 )
+from ddl_train.training.task import Task
 from ddl_train.training.trainer import make_trainer, quiet_libraries
 from ddl_train.training.watcher import Watcher
 
 NOT_OF_THE_NIGHT = {
     *("kinds", "min_answer_support", "max_insights", "replay_share", "general_share"),
     *("no_link_share", "general", "save_steps", "report_to"),
+    *("num_processes", "accelerate_config"),
 }
 """Config keys that do not change what is trained from given rows."""
 
@@ -38,6 +45,7 @@ class Lender(Protocol):
     """The part of an engine that training needs."""
 
     name: str
+    config: ModelConfig
     base_sha256: str
 
     @property
@@ -70,7 +78,8 @@ def train_lora(
 ) -> TrainedAdapter:
     """Train one adapter on `rows`, or go on where a killed call with the same arguments was.
 
-    On a CPU the same rows, config and seed give the same bytes, interrupted or not.
+    On a CPU the same rows, config and seed give the same bytes, interrupted or not. Another number
+    of processes gives the same but for rounding (and for dropout, which each draws by itself).
 
     Args:
         engine: lends its base; its chat format encodes the rows.
@@ -86,7 +95,7 @@ def train_lora(
     Raises:
         Interrupted: `should_stop` said so; the same call goes on from there.
         ConfigError: `target_modules` or `report_to` names what there is not.
-        ResourceError: the disk is full.
+        ResourceError: the disk is full; one of several processes was killed.
         ValueError: there are no rows.
     """
     if not rows:
@@ -99,17 +108,32 @@ def train_lora(
         return TrainedAdapter(dir=None, failed_because=reason, usage=Usage(), metrics=counts)
     if done := done_before(out_dir, _facts(engine, encoded, config, seed, start_from)):
         return done
-    watcher = Watcher(progress, should_stop)
-    saved = _train(engine, encoded, config, watcher, out_dir, seed=seed, start_from=start_from)
+    seen: Seen
+    if config.num_processes > 1:
+        saved, seen = _train_apart(
+            engine,
+            encoded,
+            config,
+            out_dir=out_dir,
+            seed=seed,
+            start_from=start_from,
+            progress=progress,
+            should_stop=should_stop,
+        )
+    else:
+        seen = watcher = Watcher(progress, should_stop)
+        saved = _train(engine, encoded, config, watcher, out_dir, seed=seed, start_from=start_from)
     usage = _usage(encoded, config, engine.num_parameters, time.monotonic() - started)
-    return settle(out_dir, saved, watcher, counts, usage)
+    return settle(out_dir, saved, seen, counts, usage)
 
 
 def _facts(
     engine: Lender, encoded: EncodedRows, config: SleepConfig, seed: int, start_from: Path | None
 ) -> JsonObject:
     """Names this night: what is trained, how, and from where."""
+    apart = {"num_processes": config.num_processes, "accelerate_config": config.accelerate_config}
     return {
+        **(apart if config.num_processes > 1 else {}),
         "rows": encoded.sha256,
         "config": config.model_dump(mode="json", exclude=NOT_OF_THE_NIGHT),
         "base": engine.base_sha256,
@@ -147,6 +171,37 @@ def _train(
         # optimizer and gradients would otherwise stay on the device until they are collected
         trainer.accelerator.free_memory()
     return saved
+
+
+def _train_apart(
+    engine: Lender,
+    encoded: EncodedRows,
+    config: SleepConfig,
+    *,
+    out_dir: Path,
+    seed: int,
+    start_from: Path | None,
+    progress: Callable[..., None] | None,
+    should_stop: Callable[[], bool] | None,
+) -> tuple[Path | None, Seen]:
+    """The same in several processes, while the base lies in host memory."""
+    sharded = is_sharded(config, engine.config)
+    task = Task(
+        out_dir=out_dir,
+        model=engine.config,
+        config=config,
+        encoded=encoded,
+        seed=seed,
+        start_from=start_from,
+        resume_from=resume_point(out_dir, config, sharded=sharded),
+        is_sharded=sharded,
+        base=engine.name,
+        base_sha256=engine.base_sha256,
+        revision=engine.revision,
+    )
+    with engine.lend_base() as base, aside(base):
+        outcome = train_apart(task, progress=progress, should_stop=should_stop)
+    return outcome.saved, outcome
 
 
 def _usage(encoded: EncodedRows, config: SleepConfig, num_parameters: int, seconds: float) -> Usage:

@@ -1,7 +1,7 @@
 """One training to its end, whatever is trained: resumed, saved, and what came of it.
 
 done_before    what an earlier call of the same training brought
-run_trainer    on from the newest checkpoint, and the adapter saved
+run_trainer    on from the newest checkpoint, and the adapter saved; train_from: from a given one
 settle         stopped, failed, or an adapter in its place
 """
 
@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from safetensors import SafetensorError
 from safetensors.torch import load_file
@@ -43,6 +43,19 @@ class TrainedAdapter:
     usage: Usage
     metrics: Mapping[str, float]
     """num_steps, num_rows, num_too_long, loss_first, loss_last; train_seconds of the last call."""
+
+
+class Seen(Protocol):
+    """What a `Watcher` saw of a training, here or in another process."""
+
+    @property
+    def was_stopped(self) -> bool: ...
+
+    @property
+    def failed_because(self) -> str | None: ...
+
+    @property
+    def metrics(self) -> Mapping[str, float]: ...
 
 
 def done_before(out_dir: Path, facts: JsonObject) -> TrainedAdapter | None:
@@ -79,17 +92,38 @@ def run_trainer(
     Raises:
         ResourceError: the disk is full.
     """
-    trainer.add_callback(watcher)
     resumed = newest_complete(out_dir)
+    return train_from(resumed, trainer, watcher, out_dir, base=base, revision=revision)
+
+
+def train_from(
+    checkpoint: Path | None,
+    trainer: Any,
+    watcher: Watcher,
+    out_dir: Path,
+    *,
+    base: str,
+    revision: str | None,
+) -> Path | None:
+    """The same on from a given checkpoint, None being the start; of several processes one saves.
+
+    Returns:
+        The saved adapter in the first process; None in others, and when training was ended.
+    """
+    trainer.add_callback(watcher)
     with full_disk_is_said(out_dir):
-        trainer.train(resume_from_checkpoint=str(resumed) if resumed else None)
+        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
         if watcher.failed_because is not None or watcher.was_stopped:
             return None
-        return _save_adapter(trainer.model, out_dir / "adapter.tmp", base, revision)
+        weights = _gathered(trainer) if trainer.is_fsdp_enabled else None
+        if not trainer.is_world_process_zero():
+            return None
+        tmp = out_dir / "adapter.tmp"
+        return _save_adapter(trainer.model, tmp, base, revision, weights=weights)
 
 
 def settle(
-    out_dir: Path, saved: Path | None, watcher: Watcher, counts: Mapping[str, float], usage: Usage
+    out_dir: Path, saved: Path | None, watcher: Seen, counts: Mapping[str, float], usage: Usage
 ) -> TrainedAdapter:
     """Put a saved adapter in its place, or say why there is none.
 
@@ -135,12 +169,26 @@ def full_disk_is_said(out_dir: Path) -> Iterator[None]:
         ) from error
 
 
-def _save_adapter(model: Any, adapter_tmp: Path, base: str, revision: str | None) -> Path:
+def _gathered(trainer: Any) -> JsonObject:
+    """The adapter's weights, whole, of which each process has a share; called in all of them."""
+    named = trainer.model.named_parameters()
+    return {name: one.full_tensor().cpu() for name, one in named if one.requires_grad}
+
+
+def _save_adapter(
+    model: Any,
+    adapter_tmp: Path,
+    base: str,
+    revision: str | None,
+    *,
+    weights: JsonObject | None = None,
+) -> Path:
     """Write the two files of an adapter, and nothing else."""
     shutil.rmtree(adapter_tmp, ignore_errors=True)
+    given = {} if weights is None else {"state_dict": weights}
     # `auto` would ask the Hub whether the vocabulary was changed
     model.save_pretrained(
-        str(adapter_tmp), selected_adapters=["default"], save_embedding_layers=False
+        str(adapter_tmp), selected_adapters=["default"], save_embedding_layers=False, **given
     )
     for path in adapter_tmp.iterdir():
         if path.name not in ("adapter_model.safetensors", "adapter_config.json"):

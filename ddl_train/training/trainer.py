@@ -20,6 +20,7 @@ from ddl_train.config import SleepConfig
 from ddl_train.errors import ConfigError
 from ddl_train.training.checkpoints import TRAINER
 from ddl_train.training.encoding import EncodedRows
+from ddl_train.training.shares import in_steps, shared
 
 
 def make_trainer(
@@ -31,8 +32,19 @@ def make_trainer(
     out_dir: Path,
     seed: int,
     start_from: Path | None,
+    on_cpu: bool | None = None,
 ) -> SFTTrainer:
     """The Trainer of one night, with its LoRA on the base.
+
+    Args:
+        base: the plain base.
+        tokenizer: of the base.
+        encoded: the rows.
+        config: of the night; with several processes, called in each of them.
+        out_dir: folder of this night.
+        seed: of initialisation, order and dropout.
+        start_from: adapter to go on from.
+        on_cpu: whether it is trained on a CPU; None: where the base is.
 
     Raises:
         ConfigError: `target_modules` or `report_to` names what there is not.
@@ -45,7 +57,7 @@ def make_trainer(
         model = PeftModel.from_pretrained(base, str(start_from), is_trainable=True)
         peft_config = None
     columns = {"input_ids": list(encoded.input_ids), "labels": list(encoded.labels)}
-    arguments = _arguments(base, config, out_dir=out_dir, seed=seed)
+    arguments = _arguments(base, shared(config), out_dir=out_dir, seed=seed, on_cpu=on_cpu)
     try:
         trainer = SFTTrainer(
             model=model,
@@ -59,17 +71,17 @@ def make_trainer(
         raise _explained(error, config) from error
     # known only now: packing makes fewer rows of those that were given
     packed: Any = trainer.train_dataset
-    num_steps = count_steps(len(packed), arguments)
+    num_steps = count_steps(len(packed), config)
     trainer.args.warmup_steps = warmup_steps(num_steps, config)
+    if config.num_processes > 1:
+        trainer.train_dataset = in_steps(packed, config, num_steps=num_steps, seed=seed)
     trainer.remove_callback(PrinterCallback)
     return trainer
 
 
-def count_steps(num_rows: int, arguments: SFTConfig) -> int:
+def count_steps(num_rows: int, config: SleepConfig) -> int:
     """Optimizer steps of a night of `num_rows` rows, each pack being one row."""
-    batches = math.ceil(num_rows / arguments.per_device_train_batch_size)
-    steps = math.ceil(batches / arguments.gradient_accumulation_steps)
-    return math.ceil(steps * arguments.num_train_epochs)
+    return math.ceil(math.ceil(num_rows / config.rows_per_step) * config.num_train_epochs)
 
 
 def warmup_steps(num_steps: int, config: SleepConfig) -> int:
@@ -101,9 +113,12 @@ def lora_config(config: SleepConfig) -> LoraConfig:
     )
 
 
-def trainer_settings(base: Any, config: SleepConfig, *, out_dir: Path, seed: int) -> dict[str, Any]:
-    """What every trainer of TRL is told alike."""
-    on_cpu = base.device.type == "cpu"
+def trainer_settings(
+    base: Any, config: SleepConfig, *, out_dir: Path, seed: int, on_cpu: bool | None = None
+) -> dict[str, Any]:
+    """What every trainer of TRL is told alike; trained where the base is unless `on_cpu` says."""
+    if on_cpu is None:
+        on_cpu = base.device.type == "cpu"
     return {
         "output_dir": str(out_dir / TRAINER),
         "run_name": out_dir.name,
@@ -124,11 +139,14 @@ def trainer_settings(base: Any, config: SleepConfig, *, out_dir: Path, seed: int
         "logging_nan_inf_filter": False,
         "report_to": config.report_to or "none",
         "disable_tqdm": True,
+        **_processes(config, on_cpu=on_cpu),
     }
 
 
-def _arguments(base: Any, config: SleepConfig, *, out_dir: Path, seed: int) -> SFTConfig:
-    settings = trainer_settings(base, config, out_dir=out_dir, seed=seed)
+def _arguments(
+    base: Any, config: SleepConfig, *, out_dir: Path, seed: int, on_cpu: bool | None
+) -> SFTConfig:
+    settings = trainer_settings(base, config, out_dir=out_dir, seed=seed, on_cpu=on_cpu)
     if config.packing:
         # a packed forward pass joins its whole batch into one row, and attention is quadratic
         settings["per_device_train_batch_size"] = 1
@@ -145,6 +163,17 @@ def _arguments(base: Any, config: SleepConfig, *, out_dir: Path, seed: int) -> S
         # without this the Trainer wraps the model in DataParallel, which TRL refuses
         arguments._n_gpu = 1
     return arguments
+
+
+def _processes(config: SleepConfig, *, on_cpu: bool) -> dict[str, Any]:
+    """What only several processes need; the rows lie in order already, for all epochs."""
+    if config.num_processes == 1:
+        return {}
+    return {
+        "ddp_backend": "gloo" if on_cpu else None,
+        "ddp_find_unused_parameters": False,
+        "train_sampling_strategy": "sequential",
+    }
 
 
 def _checkpointing(*, is_on: bool) -> dict[str, Any]:
