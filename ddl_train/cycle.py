@@ -109,7 +109,7 @@ def wake_stage(
             woken = wake(
                 pairs,
                 generator=session.dreamer(moment),
-                critic=session.critic,
+                critic=session.judge,
                 second=session.second,
                 embedder=session.embedder,
                 space=memory,
@@ -125,9 +125,11 @@ def wake_stage(
                 run.record_usage(cycle, role, usage, calls, item=f"batch {index}")  # STATE
             admitted += len(memory.log_verdicts(cycle, index, woken.verdicts))  # STATE
             session.note_batch(moment, pairs)
-            bar.advance(len(pairs), admitted=admitted, rate=f"{admitted / done:.1%}")
+            lost = session.workers.losses if session.workers is not None else {}
+            bar.advance(len(pairs), admitted=admitted, rate=f"{admitted / done:.1%}", **lost)
     facts: JsonObject = {"pairs": done, "admitted": admitted, "concepts": memory.num_concepts}
     facts |= {"servers": servers} if servers else {}
+    facts |= {"workers": session.workers.facts} if session.workers is not None else {}
     run.metrics({"cycle": cycle, "stage": "wake", **facts})
     run.finish_stage(cycle, "wake", **facts)  # STATE
 

@@ -41,6 +41,10 @@ class ServerError(DdlTrainError, RuntimeError):
     """A model server is down, slow, refuses, or does not answer as it should."""
 
 
+class WorkerError(DdlTrainError, RuntimeError):
+    """A cluster cannot be reached, its workers are lost, or one is not like this machine."""
+
+
 class HubError(DdlTrainError, RuntimeError):
     """The Hugging Face Hub refuses what was asked, or something may not be published."""
 

@@ -2,7 +2,8 @@
 
 Everything that `cycle.py` and the command line need of a run stands here, wired and nothing more.
 Memory's embedder, the generator and the critic share one engine, so the base is loaded once. In
-wake a server may dream or judge in their place; what sleeps and is measured is always the local base.
+wake a server may dream or judge in their place, and the workers of a cluster do what is left to the
+base; what sleeps and is measured is always the local base.
 """
 
 import hashlib
@@ -13,6 +14,7 @@ from dataclasses import dataclass, field
 
 from ddl_train.config import Config, CriticServerConfig, Moment, WakeConfig
 from ddl_train.engines.embedders import load_embedder
+from ddl_train.engines.ray_engine import RayEngine
 from ddl_train.engines.server_engine import ServerEngine
 from ddl_train.engines.transformers_engine import TransformersEngine, load_engine
 from ddl_train.engines.vllm_engine import VllmEngine
@@ -57,6 +59,10 @@ class Session:
     """Models elsewhere that dream (`generator`) or judge (`critic`, `second`) in wake."""
     vllm: VllmEngine | None = None
     """The base a second time, run by vLLM, for the roles of `wake.vllm`."""
+    workers: RayEngine | None = None
+    """The base on other machines, which wake asks in place of the local one."""
+    waking_critic: Critic | None = None
+    """Who judges in wake where it is not `critic`."""
     should_stop: Callable[[], bool] = never
     """Asked between batches and training steps; True saves and stops."""
 
@@ -74,10 +80,10 @@ class Session:
         return version
 
     def dreamer(self, moment: Moment) -> Generator:
-        """Who dreams a batch: the server where there is one, the local model otherwise."""
+        """Who dreams a batch: a server, the workers, or the local model."""
         config = self.config.wake
-        if server := self.servers.get("generator"):
-            return ModelGenerator(server, self.pack, config, moment)
+        if elsewhere := self.servers.get("generator") or self.workers:
+            return ModelGenerator(elsewhere, self.pack, config, moment)
         if self.vllm is not None and "generator" in self.vllm.config.roles:
             return ModelGenerator(self.vllm, self.pack, config, moment)
         if config.has_schedule:
@@ -111,20 +117,33 @@ class Session:
             self.run.metrics(place | sampled)
 
     @property
+    def judge(self) -> Critic:
+        """Who judges in wake: on a server, the workers, or the local base."""
+        return self.waking_critic or self.critic
+
+    @property
     def dreaming_adapter(self) -> str:
         """Version that dreams in wake: the current one, unless a server dreams without it."""
         server = self.servers.get("generator")
         if server is None:
-            return self.use(self.run.current)
+            adapter = self.use(self.run.current)
+            if self.workers is not None and adapter != BASE:
+                self.workers.ship_adapter(adapter)
+            return adapter
         return self.run.current if server.has_adapters else BASE
 
     def meet_servers(self) -> JsonObject:
         """Ask each server what it can do; by role, which model it is and how it gives scores.
 
+        Workers, where there are any, are waited for.
+
         Raises:
             ServerError: one does not answer as it should, or a critic gives its scores in another
                 way than in an earlier cycle.
+            WorkerError: the cluster cannot be joined, or has no worker that is like this machine.
         """
+        if self.workers is not None:
+            self.workers.meet()
         facts: JsonObject = {}
         for role, server in self.servers.items():
             server.meet()
@@ -195,6 +214,7 @@ def open_session(
     servers = _servers(config.wake, engine)
     vllm = _vllm(config.wake, engine)
     judging = vllm if vllm is not None and "critic" in vllm.config.roles else engine
+    workers = None if config.wake.workers is None else RayEngine(engine, config.wake.workers)
     session = Session(
         run=run,
         memory=memory,
@@ -206,12 +226,18 @@ def open_session(
         second=_second(config.wake, engine, pack, servers),
         servers=servers,
         vllm=vllm,
+        workers=workers,
+        waking_critic=None
+        if workers is None or critic is not None
+        else LogitCritic(workers, pack, config.wake, judge=servers.get("critic")),
         should_stop=should_stop,
     )
     try:
         yield session
     finally:
         memory.close()
+        if workers is not None:
+            workers.close()
 
 
 _PROMPT_KEYS = (

@@ -35,6 +35,7 @@ ADDRESSES = {
     "stdnum": {"hub"},
     "lm_eval": {"probes"},
     "openai": {"engines"},
+    "ray": {"engines"},
 }
 
 

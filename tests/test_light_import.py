@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-HEAVY = ("torch", "transformers", "trl", "peft", "faiss", "datasets", "scipy", "pyarrow")
+HEAVY = ("torch", "transformers", "trl", "peft", "faiss", "datasets", "scipy", "pyarrow", "ray")
 
 
 @pytest.mark.parametrize("module", ["ddl_train", "ddl_train.config", "ddl_train.cli.app"])

@@ -9,6 +9,7 @@ from ddl_train.config import Config
 ALWAYS = {
     "OMP_WAIT_POLICY": "PASSIVE",  # threads that spin while they wait slow down all else
     "TOKENIZERS_PARALLELISM": "false",
+    "RAY_USAGE_STATS_ENABLED": "0",
     "TRL_EXPERIMENTAL_SILENCE": "1",
     "HF_HUB_DISABLE_TELEMETRY": "1",
     "HF_DATASETS_DISABLE_PROGRESS_BARS": "1",  # the run has its own

@@ -4,6 +4,7 @@ from ddl_train.cli.arguments import output
 from ddl_train.cli.boundary import say
 from ddl_train.cli.environment import go_offline_if_local
 from ddl_train.cli.servers import check_servers
+from ddl_train.cli.workers import count_workers
 from ddl_train.config import Config
 
 
@@ -37,6 +38,8 @@ def show_plan(config: Config) -> None:
     output().print(plan_table(plan))
     for note in servers:
         say(f"{note}; it was not asked now, and the plan counts its work as done here")
+    for note in count_workers(config):
+        say(f"{note}; the plan counts their work as done here")
     if gap := retention_gap(config, checked.reading):
         say(gap)
     plan.check()

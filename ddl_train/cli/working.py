@@ -10,6 +10,7 @@ from ddl_train.cli.boundary import say
 from ddl_train.cli.environment import go_offline_if_local
 from ddl_train.cli.servers import check_servers
 from ddl_train.cli.stopping import stoppable
+from ddl_train.cli.workers import check_workers
 from ddl_train.config import Config
 from ddl_train.errors import DdlTrainError
 
@@ -26,7 +27,7 @@ def work_on(config: Config, *, pack_dir: Path) -> "Iterator[Session]":
     leave a folder behind that refuses the corrected config.
     """
     go_offline_if_local(config)
-    servers = check_servers(config)
+    notes = [*check_servers(config), *check_workers(config)]
     from ddl_train.session import open_session
     from ddl_train.storage.create import is_run
     from ddl_train.storage.run import Run
@@ -35,7 +36,7 @@ def work_on(config: Config, *, pack_dir: Path) -> "Iterator[Session]":
     is_new = not is_run(run_dir)
     try:
         with stoppable(run_dir) as stop, Run.propose(config, pack_dir=pack_dir) as run:
-            for note in servers:
+            for note in notes:
                 say(note)
             with open_session(run, should_stop=stop) as session:
                 for key, before, after in run.changes:

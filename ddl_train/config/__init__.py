@@ -2,7 +2,7 @@
 
     model, memory, wake, sleep, evaluate, promote, distill    one file per section of a config
     sampler, operators, schedules, stopping                   parts of `wake`, as it dreams
-    guards, cascade, server                                   and as it judges
+    guards, cascade, server, workers                          and as it judges
     whole                                                     all of them: `Config`
     parsing, explaining                                       YAML and overrides in, sentences out
 
@@ -33,6 +33,7 @@ from ddl_train.config.stopping import StoppingConfig
 from ddl_train.config.vllm import VllmConfig
 from ddl_train.config.wake import WakeConfig
 from ddl_train.config.whole import Config, changed_keys, is_changeable
+from ddl_train.config.workers import WorkersConfig
 
 __all__ = [
     "CONNECT",
@@ -61,6 +62,7 @@ __all__ = [
     "VerbalisedConfig",
     "VllmConfig",
     "WakeConfig",
+    "WorkersConfig",
     "changed_keys",
     "dump_yaml",
     "is_changeable",

@@ -11,6 +11,7 @@ from ddl_train.config.server import CriticServerConfig, GeneratorServerConfig
 from ddl_train.config.stage import Share, StageConfig
 from ddl_train.config.stopping import StoppingConfig
 from ddl_train.config.vllm import VllmConfig
+from ddl_train.config.workers import Workers
 
 HEADING_TOKENS = 20
 """Room for the number and the stated probability before each of several ideas."""
@@ -36,6 +37,9 @@ class WakeConfig(StageConfig):
     """A server that judges. None: the local base without an adapter."""
     vllm: VllmConfig | None = None
     """vLLM on the base's GPU dreams and judges in place of the local base; not verified."""
+    workers: Workers = None
+    """A Ray cluster whose workers do in wake what the local base would: its address alone
+    (`ray://HOST:10001`, `auto`, `ray`) or a section. None: this process alone."""
     prompts: str = "default"
     """Prompt pack: `default`, `terse`, or a folder of your own."""
     operators: Shares = Field(

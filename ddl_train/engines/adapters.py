@@ -65,7 +65,7 @@ class Adapters:
 
     def unload(self, version: str) -> None:
         """Forget an adapter and free its weights."""
-        self._path_of(version)
+        self.path_of(version)
         del self._paths[version]
         slot = _slot(version)
         if self._peft is None or slot not in self._peft.peft_config:
@@ -112,14 +112,15 @@ class Adapters:
             self._base.generation_config = generation_config
             self._is_lent = False
 
-    def _path_of(self, version: str) -> Path:
+    def path_of(self, version: str) -> Path:
+        """Folder of an adapter that is known."""
         if version not in self._paths:
             known = ", ".join(self._paths) or "none"
             raise AdapterError(f"adapter {version!r} is not loaded; loaded are: {known}")
         return self._paths[version]
 
     def _with_adapter(self, version: str) -> Any:
-        path, slot = str(self._path_of(version)), _slot(version)
+        path, slot = str(self.path_of(version)), _slot(version)
         try:
             if self._peft is None:
                 self._peft = PeftModel.from_pretrained(

@@ -90,14 +90,20 @@ class Writer:
         batch_size: int,
         seed: int,
         limits: Sequence[int] | None = None,
+        first_place: int = 0,
     ) -> tuple[list[Written], int]:
         """Continue each prompt, in order; the answers, and the tokens that were read for them.
 
-        `limits`: tokens that each answer may have instead of `max_new_tokens`.
+        Args:
+            prompts: ids, of at least one token each.
+            batch_size: sequences of a pass.
+            seed: of this call.
+            limits: tokens that each answer may have instead of `max_new_tokens`.
+            first_place: as of `TransformersEngine.generate`.
         """
         most = self._sampling.max_new_tokens
         written = [Written(limit) for limit in limits or [most] * len(prompts)]
-        uniforms = [self._uniforms(seed, place) for place in range(len(prompts))]
+        uniforms = [self._uniforms(seed, first_place + n) for n in range(len(prompts))]
         few = int(WAIT_AT * batch_size) if self._can_join else 0
         waiting: list[Stream] = []
         pad_id = self._chat.pad_token_id

@@ -130,9 +130,19 @@ class TransformersEngine:
         return ids
 
     def generate(
-        self, prompts: Sequence[str], *, sampling: Sampling, adapter: str, seed: int
+        self,
+        prompts: Sequence[str],
+        *,
+        sampling: Sampling,
+        adapter: str,
+        seed: int,
+        first_place: int = 0,
     ) -> tuple[list[Completion], Usage]:
-        """Complete each prompt, in order. Same seed and prompts: same texts on CPU."""
+        """Complete each prompt, in order. Same seed and prompts: same texts on CPU.
+
+        `first_place`: where these prompts begin among all that are asked under this seed. Parts of
+        a call, asked one by one, get the texts that the whole would.
+        """
         if not prompts:
             return [], Usage()
         start = time.perf_counter()
@@ -146,7 +156,9 @@ class TransformersEngine:
                 device=self.device,
                 can_join=self._scorer.can_share,
             )
-            written, num_read = writer.write(ids, batch_size=self.config.batch_size, seed=seed)
+            written, num_read = writer.write(
+                ids, batch_size=self.config.batch_size, seed=seed, first_place=first_place
+            )
         completions = [
             Completion(
                 text=self.chat.decode(answer.ids),
