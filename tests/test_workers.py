@@ -71,7 +71,7 @@ def nodes() -> Iterator[Nodes]:
         "ray_client_server_port": CLIENT_PORT,
         "_system_config": NOTICE_DEATHS_SOON,
     }
-    cluster = Cluster(initialize_head=True, head_node_args=head)
+    cluster: Any = Cluster(initialize_head=True, head_node_args=head)
     made = Nodes(cluster)
     try:
         for _ in range(2):
@@ -142,11 +142,10 @@ def test_the_ray_client_brings_the_same_texts_under_any_adapter(
     try:
         texts = []
         for name in (BASE, "a", "b"):
-            asked = {"sampling": sampling, "adapter": name, "seed": 5}
-            found, usage = far.generate(prompts, **asked)
-            expected, local_usage = local.generate(prompts, **asked)
+            found, usage = far.generate(prompts, sampling=sampling, adapter=name, seed=5)
+            expected, cost = local.generate(prompts, sampling=sampling, adapter=name, seed=5)
             assert found == expected
-            assert usage.num_completion_tokens == local_usage.num_completion_tokens
+            assert usage.num_completion_tokens == cost.num_completion_tokens
             texts.append(found)
         assert texts[0] != texts[1] != texts[2]
         with pytest.raises(ModelError, match=r"longer than model\.max_length"):

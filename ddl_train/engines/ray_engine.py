@@ -85,7 +85,7 @@ class RayEngine:
         }
 
     @property
-    def losses(self) -> dict[str, float | str]:
+    def losses(self) -> JsonObject:
         """What is to be said while work goes on: how many workers there are, once one was lost."""
         if self._fan_out is None or not self._fan_out.num_lost:
             return {}

@@ -36,7 +36,7 @@ def test_a_base_that_is_not_there_is_one_sentence(terms: Terms) -> None:
 
 
 def test_other_software_is_refused_before_anything_is_loaded(terms: Terms) -> None:
-    other = terms.software | {"transformers": "4.0"}
+    other = {**terms.software, "transformers": "4.0"}
     with pytest.raises(WorkerError, match=r"has transformers .* and this machine 4\.0"):
         Worker(replace(terms, software=other)).load()
 
@@ -65,6 +65,6 @@ def test_an_adapter_that_changed_on_its_way_is_refused(
     worker = Worker(terms)
     worker.load()
     sent = read_adapter(make_adapter(tiny_dir, tmp_path / "a", 0), NAMES)
-    changed = replace(sent, files=sent.files | {NAMES[0]: b"{}"})
+    changed = replace(sent, files={**sent.files, NAMES[0]: b"{}"})
     with pytest.raises(WorkerError, match="damaged"):
         worker.take(changed, sent.sha256)
