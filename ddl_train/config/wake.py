@@ -111,6 +111,11 @@ class WakeConfig(StageConfig):
     def _one_for_each_role(self) -> "WakeConfig":
         if self.vllm is None:
             return self
+        if self.workers is not None:
+            raise ValueError(
+                "vllm and workers both stand in for the local base; workers run transformers, so "
+                "leave one of the two out"
+            )
         if "generator" in self.vllm.roles and self.stopping.is_on:
             raise ValueError(
                 "stopping is for the local generator, and vllm dreams; leave "
