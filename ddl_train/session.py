@@ -18,7 +18,7 @@ from ddl_train.engines.ray_engine import RayEngine
 from ddl_train.engines.server_engine import ServerEngine
 from ddl_train.engines.transformers_engine import TransformersEngine, load_engine
 from ddl_train.engines.vllm_engine import VllmEngine
-from ddl_train.errors import ServerError
+from ddl_train.errors import ModelError, ServerError
 from ddl_train.memory.reading import longest_texts
 from ddl_train.memory.store import Memory
 from ddl_train.records import (
@@ -26,6 +26,7 @@ from ddl_train.records import (
     ConceptPair,
     Critic,
     Embedder,
+    Engine,
     Generator,
     JsonObject,
     TextModel,
@@ -206,8 +207,9 @@ def open_session(
     config = run.config
     check_pack(load_pack(run.prompts_dir), config.wake)
     engine = load_engine(config.model)
+    larger = _load_larger(config.wake)
     embedder = load_embedder(config.memory.embedder, engine)
-    _check_prompts(run, engine)
+    _check_longest_prompt(run, engine)
     run.keep_changes()
     pack = load_pack(run.prompts_dir)
     memory = Memory(run, embedder)
@@ -223,7 +225,7 @@ def open_session(
         pack=pack,
         generator=ModelGenerator(engine, pack, config.wake),
         critic=critic or LogitCritic(judging, pack, config.wake, judge=servers.get("critic")),
-        second=_second(config.wake, engine, pack, servers),
+        second=_second(config.wake, engine, pack, larger or servers.get("second")),
         servers=servers,
         vllm=vllm,
         workers=workers,
@@ -249,19 +251,13 @@ _PROMPT_KEYS = (
 )
 
 
-def _check_prompts(run: Run, engine: TransformersEngine) -> None:
-    """The pack has what is asked of it, and the two longest concepts fit still.
-
-    The latter is looked at where prompts or the model's limits change.
+def _check_longest_prompt(run: Run, engine: TransformersEngine) -> None:
+    """Where prompts or the model's limits change: the two longest concepts must fit still.
 
     Raises:
-        ConfigError: the pack lacks the short critic's template.
-        ModelError: the two longest concepts do not fit.
+        ModelError: they do not.
     """
     config = run.config.wake
-    screen = config.cascade.screen
-    if screen is not None and screen.ask == "screen":
-        load_pack(run.prompts_dir).require("screen")
     changed = [key for key, _, _ in run.changes if key.startswith(_PROMPT_KEYS)]
     texts = longest_texts(run.database, 2)
     if changed and len(texts) == 2 and config.generator is None:
@@ -271,20 +267,30 @@ def _check_prompts(run: Run, engine: TransformersEngine) -> None:
             engine.prompt_ids(prompt, room=config.max_answer_tokens)
 
 
+def _load_larger(config: WakeConfig) -> TransformersEngine | None:
+    """The larger critic's model, where it runs here.
+
+    Raises:
+        ModelError: it cannot be loaded.
+        ResourceError: the machine lacks what was asked for.
+    """
+    local = config.cascade.second.local if config.cascade.second else None
+    if local is None:
+        return None
+    try:
+        return load_engine(local)
+    except ModelError as error:
+        raise ModelError(f"wake.cascade.second.local: {error}") from None
+
+
 def _second(
-    config: WakeConfig,
-    engine: TransformersEngine,
-    pack: PromptPack,
-    servers: Mapping[str, TextModel],
+    config: WakeConfig, engine: Engine, pack: PromptPack, judge: TextModel | None
 ) -> Critic | None:
-    """The larger critic, on its server or loaded here. Support is not asked of it."""
-    settings = config.cascade.second
-    if settings is None:
+    """The larger critic. Support is not asked of it, so the local base only stands by."""
+    if judge is None:
         return None
     asked = config.model_copy(update={"min_support": None})
-    if settings.local is not None:
-        return LogitCritic(load_engine(settings.local), pack, asked)
-    return LogitCritic(engine, pack, asked, judge=servers["second"])
+    return LogitCritic(engine, pack, asked, judge=judge)
 
 
 def _vllm(config: WakeConfig, engine: TransformersEngine) -> VllmEngine | None:

@@ -24,8 +24,10 @@ def set_up() -> None:
 
 
 def go_offline_if_local(config: Config) -> None:
-    """A base and an embedder that lie on this disk need no network, and get none."""
+    """Models and an embedder that lie on this disk need no network, and get none."""
     kind, _, place = config.memory.embedder.partition(":")
     is_local_embedder = kind in ("hidden_states", "words") or Path(place).is_dir()
-    if Path(config.model.base).is_dir() and is_local_embedder:
+    second = config.wake.cascade.second
+    bases = [config.model, *([second.local] if second and second.local else [])]
+    if all(Path(one.base).is_dir() for one in bases) and is_local_embedder:
         os.environ.setdefault("HF_HUB_OFFLINE", "1")

@@ -25,6 +25,7 @@ def show_plan(config: Config) -> None:
 
     loading_options(config.model)  # before anything slow: is there such a base at all?
     checked = preflight(config)
+    second = config.wake.cascade.second
     say_left_out(config, checked.reading)
     plan = make_plan(
         config,
@@ -34,6 +35,7 @@ def show_plan(config: Config) -> None:
         prompts=checked.pack,
         count=load_counter(config.model),
         num_probes=checked.num_probes,
+        second=read_shape(second.local) if second and second.local else None,
     )
     output().print(plan_table(plan))
     for note in servers:

@@ -113,16 +113,21 @@ def read_shape(config: ModelConfig) -> ModelShape:
     )
 
 
-def estimate(shape: ModelShape, config: Config, *, is_gpu: bool) -> Footprint:
-    """Apply the formulas of the module's docstring."""
+def estimate(
+    shape: ModelShape, config: Config, *, is_gpu: bool, second: ModelShape | None = None
+) -> Footprint:
+    """Apply the formulas of the module's docstring; `second` is of a larger critic beside the base.
+
+    It stays loaded while the base sleeps.
+    """
     from ddl_train.engines.scoring import LOGITS_BUDGET
 
     width = _bytes_each(config.model, is_gpu=is_gpu)
     extra = 1e9 if is_gpu else 5e8
-    weights = float(shape.num_parameters * width)
-    if config.model.load_in_4bit:
-        rest = shape.num_parameters - shape.num_linear_parameters
-        weights = shape.num_linear_parameters * NF4_BYTES + rest * width
+    weights = _weights(shape, config.model, is_gpu=is_gpu)
+    local = config.wake.cascade.second.local if config.wake.cascade.second else None
+    if second is not None and local is not None:
+        weights += _weights(second, local, is_gpu=is_gpu)
     adapter = shape.num_adapter_parameters(config.sleep)
     wake, sleep = config.wake, config.sleep
 
@@ -148,6 +153,14 @@ def estimate(shape: ModelShape, config: Config, *, is_gpu: bool) -> Footprint:
         sleep=weights + adapter * 16 + activations + loss + extra,
         adapter_on_disk=adapter * 4,
     )
+
+
+def _weights(shape: ModelShape, config: ModelConfig, *, is_gpu: bool) -> float:
+    width = _bytes_each(config, is_gpu=is_gpu)
+    if not config.load_in_4bit:
+        return float(shape.num_parameters * width)
+    rest = shape.num_parameters - shape.num_linear_parameters
+    return shape.num_linear_parameters * NF4_BYTES + rest * width
 
 
 def _bytes_each(config: ModelConfig, *, is_gpu: bool) -> int:

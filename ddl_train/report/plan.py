@@ -139,6 +139,7 @@ def make_plan(
     prompts: Prompts,
     count: Count,
     num_probes: int,
+    second: ModelShape | None = None,
 ) -> Plan:
     """Work out what one cycle would take.
 
@@ -150,6 +151,7 @@ def make_plan(
         prompts: its prompt pack.
         count: the base's tokenizer with its chat format.
         num_probes: questions in the configured probe files.
+        second: of a larger critic that runs beside the base.
     """
     wake, sleep = config.wake, config.sleep
     tokens = _count_prompts(corpus.chunks, prompts, count, wake)
@@ -162,7 +164,7 @@ def make_plan(
     others = 1 - sleep.general_share * bool(sleep.general) - sleep.no_link_share
     rows = kept * len(sleep.kinds) / others
     asked = answers * (num_items + uptake)
-    footprint = estimate(shape, config, is_gpu=machine.is_gpu)
+    footprint = estimate(shape, config, is_gpu=machine.is_gpu, second=second)
     embeddings = corpus.num_concepts * shape.hidden * 4.0
     limits = limits_of(config.memory)
     return Plan(
@@ -194,10 +196,17 @@ def make_plan(
 
 
 def _judging(wake: WakeConfig, tokens: Mapping[str, float]) -> float:
-    """Tokens that the critic reads of one idea."""
+    """Tokens that the critics read of one idea that no stage refuses."""
     orders = 1 if wake.max_disagreement is None else 2
-    support = 0 if wake.min_support is None else tokens["propose"] + wake.max_new_tokens
-    return len(AXES) * orders * tokens["score"] + support
+    asks_support = wake.min_support is not None
+    num_questions: float = len(AXES) * orders
+    if screen := wake.cascade.screen:
+        asks_support |= screen.ask == "support"
+        num_questions += screen.ask != "support"
+    if wake.cascade.second:
+        num_questions += wake.cascade.second.top_share * len(AXES) * orders
+    support = tokens["propose"] + wake.max_new_tokens if asks_support else 0
+    return num_questions * tokens["score"] + support
 
 
 def _count_prompts(

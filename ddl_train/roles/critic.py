@@ -25,7 +25,7 @@ from ddl_train.records import (
     TextModel,
     Usage,
 )
-from ddl_train.roles.prompts import PromptPack
+from ddl_train.roles.prompts import SCREEN, PromptPack
 
 LOW, HIGH = 1, 10
 SUPPORT = "support"
@@ -73,7 +73,7 @@ class LogitCritic:
         if self._short in self._pack.axes:
             prompts = [self._question(p, self._pack.axes, self._short) for p in proposals]
         else:
-            prompts = [self._pack.render("screen", **_texts(p)) for p in proposals]
+            prompts = [self._pack.render(SCREEN, **_texts(p)) for p in proposals]
         values, usage = self._numbers(prompts)
         return [float(one) if math.isfinite(one) else None for one in values], usage
 

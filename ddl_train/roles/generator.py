@@ -24,7 +24,7 @@ from ddl_train.records import (
     TextModel,
     Usage,
 )
-from ddl_train.roles.prompts import BUILT_IN, VERBALISED, PromptPack, operator_template
+from ddl_train.roles.prompts import BUILT_IN, SCREEN, VERBALISED, PromptPack, operator_template
 from ddl_train.roles.verbalised import read_answers, take_one
 
 QUESTION = "question"
@@ -119,6 +119,13 @@ def check_pack(pack: PromptPack, config: WakeConfig) -> None:
         raise ConfigError(
             f"wake.verbalised is set, for which the prompt pack {pack.dir} has no template "
             f"({VERBALISED}.jinja); leave it out, or take a pack that has one, such as default"
+        )
+    screen = config.cascade.screen
+    if screen is not None and screen.ask == SCREEN and not pack.can_screen:
+        raise ConfigError(
+            f"wake.cascade.screen asks with a template of its own ({SCREEN}.jinja), which the prompt "
+            f"pack {pack.dir} lacks; copy one from {BUILT_IN / 'default'}, or set ask to an axis or "
+            "to support"
         )
 
 

@@ -36,8 +36,10 @@ VARIABLES: dict[str, tuple[str, ...]] = {
 """Templates that every pack has, and the values each is given (beside `nonce`)."""
 VERBALISED = "verbalised"
 """Template that asks for several answers to what another template asks."""
+SCREEN = "screen"
+"""Template of the short critic."""
 OPTIONAL: dict[str, tuple[str, ...]] = {
-    "screen": ("a", "b", "idea"),
+    SCREEN: ("a", "b", "idea"),
     VERBALISED: ("question", "k", "tail"),
 }
 """The same of templates that a pack may lack, as long as no config asks for them."""
@@ -102,6 +104,11 @@ class PromptPack:
         """Whether several ideas can be asked for in one answer."""
         return VERBALISED in self._templates
 
+    @property
+    def can_screen(self) -> bool:
+        """Whether it has a short question of its own about an idea."""
+        return SCREEN in self._templates
+
     def kinds(self, family: str) -> tuple[str, ...]:
         """Kinds that the pack has templates for; `family` is one of `FAMILIES`."""
         prefix = f"{family}_"
@@ -115,24 +122,16 @@ class PromptPack:
         Raises:
             ConfigError: the pack has no such template, or it fails on these values.
         """
-        self.require(template)
-        nonce = self._nonce(template, variables)
-        try:
-            return self._templates[template].render(nonce=nonce, **variables).strip()
-        except (jinja2.TemplateError, TypeError) as error:
-            raise ConfigError(f"{self.dir / template}.jinja: cannot be rendered: {error}") from None
-
-    def require(self, template: str) -> None:
-        """Refuse a pack that lacks a template.
-
-        Raises:
-            ConfigError: it does.
-        """
         if template not in self._templates:
             raise ConfigError(
                 f"{self.dir}: the prompt pack has no template {template}.jinja; it has "
                 f"{', '.join(self._templates)}"
             )
+        nonce = self._nonce(template, variables)
+        try:
+            return self._templates[template].render(nonce=nonce, **variables).strip()
+        except (jinja2.TemplateError, TypeError) as error:
+            raise ConfigError(f"{self.dir / template}.jinja: cannot be rendered: {error}") from None
 
     def is_none(self, text: str) -> bool:
         """Whether the generator says that there is no link."""

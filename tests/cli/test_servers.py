@@ -70,6 +70,27 @@ def test_a_critic_on_a_server_decides_as_the_local_one(
     assert facts["servers"]["critic"]["scores"] == "text"
 
 
+def test_a_cascade_with_both_critics_on_servers_refuses_like_the_local_one(
+    world: Path, tmp_path: Path, server: ModelServer
+) -> None:
+    config = config_with(world, tmp_path, server, "critic")
+    pairs = ("wake.num_pairs=48", "wake.batch_size=24")
+    cascade = (
+        "wake.cascade.screen={ask: coherence, least: 6}",
+        "wake.cascade.audit_share=0.4",
+    )
+    best = "wake.cascade.second={top_share: 0.5, min_novelty: 9, %s}"
+    there = best % f"server: {{url: '{server.url}', model: seedling}}"
+    served, facts = wake(config, there, *cascade, *pairs)
+    here = best % f"local: {{base: {SEEDLING}, device: cpu}}"
+    local, _ = wake(config, "name=local", "wake.critic=null", here, *cascade, *pairs)
+    assert decisions(served) == decisions(local)
+    assert [one.audit for one in served] == [one.audit for one in local]
+    assert any(one.audit is not None for one in served)
+    assert any((one.rejected_because or "").startswith("second: novelty") for one in served)
+    assert facts["servers"]["second"]["scores"] == "logprobs"
+
+
 def test_a_server_that_fails_midway_admits_nothing_unjudged_and_the_run_goes_on(
     world: Path, tmp_path: Path, server: ModelServer
 ) -> None:
