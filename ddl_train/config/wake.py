@@ -47,7 +47,8 @@ class WakeConfig(StageConfig):
     )
     """Operator -> share of the pairs that are dreamt on with it; they are normalised to sum to 1.
     `connect` is the pack's template `propose`, any other NAME its template `operator_NAME`; the
-    pack `default` has `analogy`, `mechanism`, `contradiction`, `combination` and `question`."""
+    pack `default` has `analogy`, `mechanism`, `contradiction`, `combination` and `question`.
+    Probes are dreamt on with `connect`."""
     operator_budget: OperatorBudgetConfig = OperatorBudgetConfig()
     verbalised: VerbalisedConfig | None = None
     """Several ideas in one answer, by the pack's template `verbalised`. None asks for one."""

@@ -109,11 +109,14 @@ def check_pack(pack: PromptPack, config: WakeConfig) -> None:
         ConfigError: says which, and what the pack has.
     """
     if unknown := [name for name in config.operators if name not in pack.operators]:
-        files = ", ".join(f"{operator_template(name)}.jinja" for name in unknown)
+        files = [f"{operator_template(name)}.jinja" for name in unknown]
+        example = BUILT_IN / "default"
+        ready = [name for name in files if (example / name).is_file()]
+        hint = f"; copy {', '.join(ready)} from {example}" if ready else ""
         raise ConfigError(
             f"wake.operators names {', '.join(map(repr, unknown))}, for which the prompt pack "
-            f"{pack.dir} has no template ({files}); it has {', '.join(pack.operators)}, and "
-            f"{BUILT_IN / 'default'} has templates to copy"
+            f"{pack.dir} has no template ({', '.join(files)}); it has "
+            f"{', '.join(pack.operators)}{hint}"
         )
     if config.verbalised is not None and not pack.can_verbalise:
         raise ConfigError(

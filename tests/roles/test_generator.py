@@ -139,7 +139,7 @@ def test_several_ideas_have_room_for_all_of_them() -> None:
         (
             {"operators": {"connect": 1, "rhyme": 1, "analogy": 1}},
             r"wake.operators names 'rhyme', 'analogy', for which the prompt pack .*terse has no "
-            r"template \(operator_rhyme.jinja, operator_analogy.jinja\); it has connect, and .*",
+            r"template \(operator_rhyme.jinja, operator_analogy.jinja\); it has connect; copy operator_analogy.jinja from .*",
         ),
         ({"verbalised": {}}, r"wake.verbalised is set, .*terse has no template \(verbalised.jinja"),
     ],
