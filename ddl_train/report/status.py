@@ -12,6 +12,9 @@ Keys are stable: `format` rises when one changes its meaning or goes. Adding a k
         index           {kind, rows, bytes, recall}: kind in the words of FAISS, bytes of host memory
                         (and of its file), recall of the 10 nearest as measured when it was built;
                         null when there is none
+    workers         of the last wake: {address, num_nodes, num_workers, num_alive,
+                    num_lost, num_duplicates}; num_alive at its end, num_duplicates: answers that
+                    came twice and were dropped; null when this machine dreamt alone
     cycles[]        one object a cycle, in order:
         cycle           from 0, as in all JSON, Parquet and file formats; people are shown it from 1
         stage           wake, sleep, evaluate, promote or done
@@ -100,6 +103,7 @@ def read_status(run: Run) -> JsonObject:
         "num_cycles": run.config.num_cycles,
         "next": _next(run),
         "memory": _memory(run),
+        "workers": _workers(cycles),
         "cycles": cycles,
         "samplers": sampler_table(run),
         "tax": _tax(
@@ -139,6 +143,11 @@ def _memory(run: Run) -> JsonObject:
         "(SELECT count(*) FROM verdicts) AS pairs_dreamt"
     ).fetchone()
     return dict(row) | {"index": _index(run)}
+
+
+def _workers(cycles: Sequence[JsonObject]) -> JsonObject | None:
+    wakes = [cycle["notes"]["wake"] for cycle in cycles if cycle["notes"].get("wake")]
+    return wakes[-1].get("workers") if wakes else None
 
 
 def _index(run: Run) -> JsonObject | None:

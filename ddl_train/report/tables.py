@@ -68,6 +68,12 @@ def _head(status: JsonObject) -> Text:
         head.append("; all planned cycles are done")
     else:
         head.append(f"; next: cycle {upcoming['cycle'] + 1}, {upcoming['stage']}")
+    if workers := status["workers"]:
+        lost = f", {workers['num_lost']} lost on the way" if workers["num_lost"] else ""
+        head.append(
+            f"\nlast wake: {workers['num_alive']} of {count(workers['num_workers'], 'worker')} ready at "
+            f"{workers['address']}{lost}"
+        )
     if any(one["version"] == current and one["saw_forgotten"] for one in status["adapters"]):
         head.append(
             f"\n{current} was trained on what was forgotten since; weights cannot be cleaned, put "

@@ -35,8 +35,8 @@ def page(status: dict[str, Any], width: int = 80) -> str:
 
 def test_the_object_has_the_documented_keys(status: dict[str, Any]) -> None:
     assert list(status) == [
-        *("format", "name", "dir", "base", "current", "num_cycles", "next", "memory", "cycles"),
-        *("samplers", "tax", "operators", "cascade", "adapters", "decisions"),
+        *("format", "name", "dir", "base", "current", "num_cycles", "next", "memory", "workers"),
+        *("cycles", "samplers", "tax", "operators", "cascade", "adapters", "decisions"),
     ]
     assert list(status["cycles"][0]) == [
         *("cycle", "stage", "candidate", "promoted", "reasons", "notes", "counts", "suites"),
@@ -203,3 +203,17 @@ def test_what_the_cascade_saved_and_lost_is_told_of_what_was_audited(tmp_path: P
     shown = " ".join(page(found).split())
     assert "of 3 good ideas among 4 audited proposals the cascade would have refused 2" in shown
     assert "the larger critic was asked about 1 idea and refused 1" in shown
+
+
+def test_how_many_workers_the_last_wake_had_is_told(tmp_path: Path) -> None:
+    pack = tmp_path / "pack"
+    pack.mkdir()
+    workers = {"address": "ray://head:10001", "num_nodes": 2, "num_workers": 2, "num_alive": 1}
+    workers |= {"num_lost": 1, "num_duplicates": 0}
+    with Run.create(made_config(tmp_path), pack_dir=pack) as run:
+        assert read_status(run)["workers"] is None
+        run.start_cycle(0)
+        run.finish_stage(0, "wake", pairs=3, workers=workers)
+        status = read_status(run)
+    assert status["workers"] == workers
+    assert "1 of 2 workers ready at ray://head:10001, 1 lost on the way" in page(status, 200)
