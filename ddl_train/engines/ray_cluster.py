@@ -161,7 +161,7 @@ def _connect(ray: Any, address: str) -> str:
             f"{WHERE}: the Ray cluster at {found or address} cannot be joined "
             f"({last_line(error)}); {hint}"
         ) from None
-    return found or address
+    return found or str(ray.get_runtime_context().gcs_address)
 
 
 def _join(ray: Any, address: str) -> None:

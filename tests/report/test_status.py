@@ -208,7 +208,12 @@ def test_what_the_cascade_saved_and_lost_is_told_of_what_was_audited(tmp_path: P
 def test_how_many_workers_the_last_wake_had_is_told(tmp_path: Path) -> None:
     pack = tmp_path / "pack"
     pack.mkdir()
-    workers = {"address": "ray://head:10001", "num_nodes": 2, "num_workers": 2, "num_alive": 1}
+    workers: dict[str, Any] = {
+        "address": "ray://head:10001",
+        "num_nodes": 2,
+        "num_workers": 2,
+        "num_alive": 1,
+    }
     workers |= {"num_lost": 1, "num_duplicates": 0}
     with Run.create(made_config(tmp_path), pack_dir=pack) as run:
         assert read_status(run)["workers"] is None
