@@ -106,6 +106,7 @@ def wake_stage(
                 break  # nothing is left that this adapter has not dreamt on
             done += len(pairs)
             moment = session.moment(cycle, index, total)
+            session.settle_batching(moment, pairs, adapter)  # STATE
             woken = wake(
                 pairs,
                 generator=session.dreamer(moment),
@@ -125,11 +126,13 @@ def wake_stage(
                 run.record_usage(cycle, role, usage, calls, item=f"batch {index}")  # STATE
             admitted += len(memory.log_verdicts(cycle, index, woken.verdicts))  # STATE
             session.note_batch(moment, pairs)
+            session.keep_engine()  # STATE
             lost = session.workers.losses if session.workers is not None else {}
             bar.advance(len(pairs), admitted=admitted, rate=f"{admitted / done:.1%}", **lost)
     facts: JsonObject = {"pairs": done, "admitted": admitted, "concepts": memory.num_concepts}
     facts |= {"servers": servers} if servers else {}
     facts |= {"workers": session.workers.facts} if session.workers is not None else {}
+    facts |= {"engine": found} if (found := session.engine.found) else {}
     run.metrics({"cycle": cycle, "stage": "wake", **facts})
     run.finish_stage(cycle, "wake", **facts)  # STATE
 

@@ -133,6 +133,19 @@ class Session:
             return adapter
         return self.run.current if server.has_adapters else BASE
 
+    def settle_batching(self, moment: Moment, pairs: Sequence[ConceptPair], adapter: str) -> None:
+        """Decide, before the first dreams of a run, how its texts are written; and remember it."""
+        dreamer = self.dreamer(moment)
+        if isinstance(dreamer, ModelGenerator) and dreamer.engine is self.engine:
+            prompts = dreamer.prompts(pairs)
+            self.engine.settle_batching(prompts, sampling=dreamer.sampling, adapter=adapter)
+            self.keep_engine()
+
+    def keep_engine(self) -> None:
+        """Remember in the run what the engine has found out about this machine."""
+        if self.engine.found != self.run.engine:
+            self.run.keep_engine(self.engine.found)
+
     def meet_servers(self) -> JsonObject:
         """Ask each server what it can do; by role, which model it is and how it gives scores.
 
@@ -207,6 +220,7 @@ def open_session(
     config = run.config
     check_pack(load_pack(run.prompts_dir), config.wake)
     engine = load_engine(config.model)
+    engine.take_up(run.engine)
     larger = _load_larger(config.wake)
     embedder = load_embedder(config.memory.embedder, engine)
     _check_longest_prompt(run, engine)
@@ -237,6 +251,7 @@ def open_session(
     try:
         yield session
     finally:
+        session.keep_engine()
         memory.close()
         if workers is not None:
             workers.close()

@@ -9,10 +9,12 @@ import pytest
 import ddl_train
 from ddl_train.config import Config, parse_config
 from ddl_train.cycle import evaluate_stage, promote_stage, sleep_stage, wake_stage
+from ddl_train.errors import ResourceError
 from ddl_train.ingest import ingest
 from ddl_train.measure import cycle_suites, evaluate_adapter
 from ddl_train.records import BASE, Promotion, SilentProgress, Usage
 from ddl_train.session import Session, open_run
+from tests.tight import small_memory
 from tests.tiny import make_tiny
 
 QUIET = SilentProgress()
@@ -132,3 +134,39 @@ def test_choosing_pairs_to_dream_on_costs_what_embedding_them_does(session: Sess
     ingest(session, session.config.memory.sources, cycle=0)
     config = session.config.evaluate.model_copy(update={"num_dream_pairs": 2})
     assert cycle_suites(session, config=config).usage.num_prompt_tokens > 0
+
+
+def test_a_wake_whose_memory_runs_out_goes_on_by_half_and_the_run_remembers(config: Config) -> None:
+    with open_run(config) as session:
+        session.run.start_cycle(0)
+        with small_memory(session.engine, 2):
+            wake_stage(session, 0, progress=QUIET)
+        wake = session.run.cycles()[0].facts["wake"]
+        assert (wake["pairs"], wake["engine"]["batch_size"]) == (4, {"asked": 16, "fits": 2})
+    with open_run(config) as session:
+        assert session.engine.room.batch_size == 2
+
+
+def test_a_wake_that_cannot_fit_keeps_what_was_judged_and_goes_on_later(config: Config) -> None:
+    wake = config.wake.model_copy(update={"batch_size": 4})
+    config = config.model_copy(update={"wake": wake})
+    with pytest.raises(ResourceError, match="ran out again"), open_run(config) as session:
+        session.run.start_cycle(0)
+        with small_memory(session.engine, 1):
+            wake_stage(session, 0, progress=QUIET)
+    with open_run(config) as session:
+        assert session.memory.num_insights == 0
+        assert session.engine.room.batch_size == 1
+        wake_stage(session, 0, progress=QUIET)
+        assert session.run.cycles()[0].facts["wake"]["pairs"] == 4
+
+
+def test_how_texts_are_written_is_settled_once_and_said(config: Config) -> None:
+    with open_run(config) as session:
+        session.run.start_cycle(0)
+        wake_stage(session, 0, progress=QUIET)
+        settled = session.run.cycles()[0].facts["wake"]["engine"]["batching"]
+        assert (settled["kind"], settled["device"]) == ("static", "cpu")
+        assert settled["because"].startswith("on a CPU")
+    with open_run(config) as session:
+        assert session.engine.writing.batching is not None

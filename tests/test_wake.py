@@ -230,6 +230,7 @@ class NoEngine:
     """What wake needs of an engine: which tokens are special, and which adapters are loaded."""
 
     special_tokens = ("<|end|>",)
+    found: dict[str, Any] = {}  # noqa: RUF012 - nobody writes to it
 
     def __init__(self, *adapters: str) -> None:
         self.adapters = set(adapters)

@@ -27,6 +27,11 @@ class ModelConfig(StageConfig):
     load_in_4bit: bool = False
     """QLoRA: NF4 base weights through bitsandbytes; needs a GPU and the `qlora` extra."""
     batch_size: int = Field(64, gt=0)
-    """Sequences a forward pass holds when generating and scoring."""
+    """Sequences a forward pass holds when generating and scoring. Halved, and kept so for the run,
+    where memory runs out."""
+    batching: Literal["auto", "static", "continuous"] = "auto"
+    """How texts are written. `static`: rows of like length, each with random numbers of its own.
+    `continuous`: that of transformers, where a text also depends on its batch. `auto`: static on a
+    CPU; on a GPU what is faster on the first pairs of a run, which is kept for all of it."""
     max_length: int = Field(1024, gt=0)
     """Prompts longer than this many tokens are refused, never cut in silence."""

@@ -50,6 +50,7 @@ CHANGEABLE = (
     "promote",
     "distill",
     "model.batch_size",
+    "model.batching",
     "model.device",
     "model.max_length",
 )

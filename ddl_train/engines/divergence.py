@@ -44,6 +44,7 @@ def weigh(
         chosen = [sequences[place] for place in batch]
         padded = pad_left([ids[:-1] for ids, _ in chosen], scorer.pad, scorer.device)
         keep = max(num_scored for _, num_scored in chosen)
+        scorer.room.check(len(chosen), padded.input_ids.shape[1], 2 * keep)
         with adapters.active(adapter) as model:
             logits = [forward(model, padded, keep).logits]
         if adapter != BASE:
@@ -61,7 +62,7 @@ def _batches(sequences: Sequence[tuple[list[int], int]], scorer: Scorer) -> Iter
     batch: list[int] = []
     for place in sorted(scored, key=lambda one: -len(sequences[one][0])):
         widest = max(sequences[one][1] for one in [*batch, place])
-        if batch and not scorer.has_room(len(batch) + 1, widest, num_passes=2):
+        if batch and not scorer.room.has_room(len(batch) + 1, widest, num_passes=2):
             yield batch
             batch = []
         batch.append(place)

@@ -23,6 +23,7 @@ from ddl_train.engines.batches import by_length, pad_left
 from ddl_train.engines.chat import ChatFormat
 from ddl_train.engines.endings import Endings, Written
 from ddl_train.engines.prefix import ALONE, Beginnings, find_sharing
+from ddl_train.engines.room import Room
 from ddl_train.records import FloatArray, Sampling
 
 COMPACT_AT = 0.8
@@ -70,6 +71,7 @@ class Writer:
         eos: Sequence[int],
         device: torch.device,
         can_join: bool,
+        room: Room,
         stop: Sequence[str] = (),
     ) -> None:
         """`can_join`: keys and values can be padded and shared, as with full attention.
@@ -82,12 +84,12 @@ class Writer:
         self._endings = Endings(chat, sampling, eos, stop)
         self._device = device
         self._can_join = can_join
+        self._room = room
 
     def write(
         self,
         prompts: Sequence[list[int]],
         *,
-        batch_size: int,
         seed: int,
         limits: Sequence[int] | None = None,
         first_place: int = 0,
@@ -96,22 +98,23 @@ class Writer:
 
         Args:
             prompts: ids, of at least one token each.
-            batch_size: sequences of a pass.
             seed: of this call.
             limits: tokens that each answer may have instead of `max_new_tokens`.
             first_place: as of `TransformersEngine.generate`.
         """
-        most = self._sampling.max_new_tokens
+        most, batch_size = self._sampling.max_new_tokens, self._room.batch_size
         written = [Written(limit) for limit in limits or [most] * len(prompts)]
         uniforms = [self._uniforms(seed, first_place + n) for n in range(len(prompts))]
         few = int(WAIT_AT * batch_size) if self._can_join else 0
         waiting: list[Stream] = []
         pad_id = self._chat.pad_token_id
-        sharing = find_sharing([prompt[:-1] for prompt in prompts] if self._can_join else [])
+        readable = [prompt[:-1] for prompt in prompts] if self._can_join else []
+        sharing = find_sharing(readable, most=batch_size)
         common = Beginnings(self._model, sharing, pad=pad_id, device=self._device)
         owners = sharing.owners or [ALONE] * len(prompts)
         rests = [prompt[common.length(n) :] for prompt, n in zip(prompts, owners, strict=True)]
         for batch in by_length([len(rest) for rest in rests], batch_size):
+            self._room.check(len(batch), most + max(len(prompts[n]) for n in batch), 1)
             padded = pad_left([rests[n] for n in batch], pad_id, self._device)
             cache, past = common.lend([owners[n] for n in batch])
             mask = padded.attention_mask

@@ -58,3 +58,11 @@ def sum_hidden(base: Any, padded: Padded) -> FloatArray:
     kept = mask * (mask.cumsum(-1) > 1)
     sums = (hidden.float() * kept[..., None]).sum(1)
     return np.asarray(sums.cpu().numpy(), dtype=np.float32)
+
+
+def num_used_parameters(base: Any) -> int:
+    """Parameters that each token meets: all but the input embedding, unless it is also the head."""
+    total = int(base.num_parameters())
+    embedding, head = base.get_input_embeddings(), base.get_output_embeddings()
+    is_tied = head is not None and head.weight is embedding.weight
+    return total if is_tied else total - int(embedding.weight.numel())

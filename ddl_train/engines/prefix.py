@@ -20,6 +20,8 @@ MIN_TOKENS = 16
 """Shorter beginnings are read with each sequence."""
 MIN_SAVED = 1024
 """Tokens that a beginning must save in all to be worth a pass of its own."""
+MAX_BEGINNINGS = 8
+"""Of a call: all of them are held for as long as it takes. Each way to ask has one."""
 ALONE = -1
 """Owner of a sequence that shares nothing."""
 
@@ -45,18 +47,20 @@ class Sharing:
         return 0 if owner == ALONE else len(self.beginnings[owner])
 
 
-def find_sharing(sequences: Sequence[Sequence[int]], *, min_saved: int = MIN_SAVED) -> Sharing:
+def find_sharing(sequences: Sequence[Sequence[int]], *, most: int) -> Sharing:
     """Group sequences by their beginnings so that most tokens are saved.
 
     Args:
         sequences: what of each may be shared; a caller leaves out what each row must read itself.
-        min_saved: a beginning that saves fewer tokens in all is not shared.
+        most: beginnings; no more than `MAX_BEGINNINGS` either.
     """
     groups = [
         (length, members)
         for length, members in _split(sequences, list(range(len(sequences))), 0)
-        if length >= MIN_TOKENS and (len(members) - 1) * length >= min_saved
+        if length >= MIN_TOKENS and _saved((length, members)) >= MIN_SAVED
     ]
+    groups.sort(key=_saved, reverse=True)
+    groups = groups[: min(most, MAX_BEGINNINGS)]
     owners = [ALONE] * len(sequences)
     for number, (_, members) in enumerate(groups):
         for place in members:
@@ -78,8 +82,14 @@ def _split(sequences: Sequence[Sequence[int]], members: list[int], start: int) -
         if len(ids) == MIN_TOKENS
         for group in _split(sequences, places, length + MIN_TOKENS)
     ]
-    saved_deeper = sum((len(places) - 1) * tokens for tokens, places in deeper)
-    return deeper if saved_deeper > (len(members) - 1) * length else [(length, members)]
+    whole = (length, members)
+    return deeper if sum(map(_saved, deeper)) > _saved(whole) else [whole]
+
+
+def _saved(group: Group) -> int:
+    """Tokens that need not be read again."""
+    length, members = group
+    return (len(members) - 1) * length
 
 
 def num_common(one: Sequence[int], other: Sequence[int]) -> int:

@@ -7,7 +7,7 @@ all of them.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -15,12 +15,11 @@ import torch
 from ddl_train.engines.batches import pad_left
 from ddl_train.engines.passes import can_share, forward
 from ddl_train.engines.prefix import ALONE, MIN_TOKENS, Beginnings, Sharing, find_sharing
+from ddl_train.engines.room import Room
 
 MIN_SHARED_TOKENS = MIN_TOKENS
 LIKELIEST = -1
 """Wanted in place of a token: the one that the model finds likeliest."""
-LOGITS_BUDGET = {"cpu": 1 << 26, "cuda": 1 << 29}
-"""Largest number of logits a forward pass may return, so that a large vocabulary fits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,17 +40,17 @@ class Family:
 
     num_shared: int
     members: list[int]
+    owner: int = ALONE
+    """Which of the beginnings that families share it begins with."""
 
 
 class Scorer:
     """Answers queries with one model after another, in batches that fit."""
 
-    def __init__(self, base: Any, *, pad: int, batch_size: int, device: torch.device) -> None:
+    def __init__(self, base: Any, *, pad: int, room: Room, device: torch.device) -> None:
         self.pad = pad
         self.device = device
-        self._batch_size = batch_size
-        self._vocabulary = int(base.get_input_embeddings().num_embeddings)
-        self._budget = LOGITS_BUDGET["cuda" if device.type == "cuda" else "cpu"]
+        self.room = room
         self.can_share = can_share(base)
 
     def log_probs(
@@ -59,28 +58,30 @@ class Scorer:
     ) -> tuple[list[list[list[float]]], int]:
         """For each query the log-probabilities of what it wants, and the tokens read in all."""
         results: list[list[list[float]]] = [[] for _ in queries]
-        readable = [query.ids[: -len(query.wanted)] for query in queries] if self.can_share else []
-        sharing = find_sharing(readable)
+        families, sharing = self._families(queries)
         common = Beginnings(model, sharing, pad=self.pad, device=self.device)
         num_tokens = sharing.num_tokens
-        for batch in self._batches(queries):
-            owners = [_owner(family, sharing) for family in batch]
-            num_tokens += self._run(model, queries, batch, results, common, owners)
+        for batch in self._batches(queries, families):
+            num_tokens += self._run(model, queries, batch, results, common)
         return results, num_tokens
 
-    def has_room(self, num_rows: int, num_positions: int, *, num_passes: int = 1) -> bool:
-        """Whether so many rows may go through a model at once, with logits at so many positions.
-
-        The logits of `num_passes` are held side by side.
-        """
-        num_logits = num_passes * num_rows * num_positions * self._vocabulary
-        return num_rows <= self._batch_size and num_logits <= self._budget
-
-    def _batches(self, queries: Sequence[Query]) -> list[list[Family]]:
-        """Families of like length together; longest first, so what does not fit fails at once."""
+    def _families(self, queries: Sequence[Query]) -> tuple[list[Family], Sharing]:
+        """Queries grouped, and the beginnings that whole families have in common."""
+        if not self.can_share:
+            return [Family(0, [position]) for position in range(len(queries))], Sharing([], [])
         widest = max((len(query.wanted) for query in queries), default=1)
-        room = max(1, min(self._batch_size, self._budget // (widest * self._vocabulary)))
-        families = find_families(queries, room if self.can_share else 1)
+        families = find_families(queries, self.room.max_rows(widest))
+        sharing = find_sharing(
+            [_readable(family, queries) for family in families], most=self.room.batch_size
+        )
+        owned = [
+            replace(family, owner=owner)
+            for family, owner in zip(families, sharing.owners, strict=True)
+        ]
+        return owned, sharing
+
+    def _batches(self, queries: Sequence[Query], families: Sequence[Family]) -> list[list[Family]]:
+        """Families of like length together; longest first, so what does not fit fails at once."""
 
         def size(family: Family) -> tuple[bool, int, int]:
             return family.num_shared > 0, *_extent(family, queries)
@@ -90,7 +91,7 @@ class Scorer:
         for family in sorted(families, key=size, reverse=True):
             wants = max(len(queries[member].wanted) for member in family.members)
             rows, keep = rows + len(family.members), max(keep, wants)
-            fits = self.has_room(rows, keep)
+            fits = self.room.has_room(rows, keep)
             alike = batches and (batches[-1][0].num_shared > 0) == (family.num_shared > 0)
             if fits and alike:
                 batches[-1].append(family)
@@ -106,23 +107,23 @@ class Scorer:
         batch: Sequence[Family],
         results: list[list[list[float]]],
         common: Beginnings,
-        owners: Sequence[int],
     ) -> int:
-        """Answer a batch; `owners` of its families have the beginnings that many share."""
+        """Answer a batch; the tokens read for it."""
         members = [member for family in batch for member in family.members]
         keep = max(len(queries[member].wanted) for member in members)
-        read = [common.length(owner) for owner in owners]
-        cache, past = common.lend(owners)
+        longest = max(len(queries[member].ids) for member in members)
+        self.room.check(len(members), longest, keep)
+        read = [common.length(family.owner) for family in batch]
+        cache, past = common.lend([family.owner for family in batch])
         num_tokens = 0
         if batch[0].num_shared:
-            ends = [max(f.num_shared, n) for f, n in zip(batch, read, strict=True)]
             beginnings = [
-                queries[family.members[0]].ids[start:end]
-                for family, start, end in zip(batch, read, ends, strict=True)
+                queries[family.members[0]].ids[start : family.num_shared]
+                for family, start in zip(batch, read, strict=True)
             ]
             num_tokens += sum(map(len, beginnings))
             cache, past = self._read_shared(model, batch, beginnings, cache, past)
-            read = ends
+            read = [family.num_shared for family in batch]
         rests = [queries[m].ids[n:] for f, n in zip(batch, read, strict=True) for m in f.members]
         padded = pad_left(rests, self.pad, self.device)
         num_tokens += sum(map(len, rests))
@@ -181,10 +182,10 @@ def _num_shared(first: Query, other: Query, limit: int) -> int:
     return shared
 
 
-def _owner(family: Family, sharing: Sharing) -> int:
-    """The beginning that a whole family shares with others."""
-    owners = {sharing.owners[member] for member in family.members} if sharing.owners else {ALONE}
-    return owners.pop() if len(owners) == 1 else ALONE
+def _readable(family: Family, queries: Sequence[Query]) -> list[int]:
+    """What a family may share with others: what its members share, or all that is not asked."""
+    first = queries[family.members[0]]
+    return first.ids[: family.num_shared or -len(first.wanted)]
 
 
 def _extent(family: Family, queries: Sequence[Query]) -> tuple[int, int]:

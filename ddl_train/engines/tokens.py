@@ -3,11 +3,7 @@
 import time
 from collections.abc import Sequence
 
-import torch
-
-from ddl_train.engines.generation import Writer
-from ddl_train.engines.passes import can_share
-from ddl_train.engines.scoring import LIKELIEST, Query, Scorer
+from ddl_train.engines.scoring import LIKELIEST, Query
 from ddl_train.engines.transformers_engine import TransformersEngine
 from ddl_train.records import Sampling, Usage
 
@@ -30,14 +26,7 @@ def score_tokens(
         Query([*given, *scored[:-1]], [[token, LIKELIEST] for token in scored])
         for given, scored in pairs
     ]
-    with torch.no_grad(), engine.adapters.active(adapter) as model:
-        scorer = Scorer(
-            model,
-            pad=engine.chat.pad_token_id,
-            batch_size=engine.config.batch_size,
-            device=engine.device,
-        )
-        answers, num_tokens = scorer.log_probs(model, queries)
+    answers, num_tokens = engine.ask(queries, adapter)
     found = [
         (float(sum(row[0] for row in rows)), all(row[0] >= row[1] for row in rows))
         for rows in answers
@@ -65,17 +54,14 @@ def write_tokens(
         seed: of what is sampled.
     """
     start = time.perf_counter()
-    with torch.no_grad(), engine.adapters.active(adapter) as model:
-        writer = Writer(
-            model,
-            engine.chat,
-            sampling=sampling,
-            eos=engine.chat.eos_token_ids,
-            device=engine.device,
-            can_join=can_share(model),
-            stop=stop,
-        )
-        written, num_read = writer.write(prompts, batch_size=engine.config.batch_size, seed=seed)
+    written, num_read = engine.writing.write(
+        prompts,
+        sampling=sampling,
+        eos=engine.chat.eos_token_ids,
+        stop=stop,
+        adapter=adapter,
+        seed=seed,
+    )
     ids = [answer.ids for answer in written]
     return ids, _usage(engine, start, num_read, sum(map(len, ids)))
 

@@ -15,20 +15,23 @@ import torch
 
 from ddl_train.config import ModelConfig
 from ddl_train.engines.adapters import Adapters
-from ddl_train.engines.batches import by_length, pad_left
+from ddl_train.engines.batching import Batching
 from ddl_train.engines.chat import ChatFormat
 from ddl_train.engines.divergence import weigh
 from ddl_train.engines.fitting import check_fit
-from ddl_train.engines.generation import Writer
 from ddl_train.engines.integers import IntegerTree
 from ddl_train.engines.loading import LoadedBase, load_base
-from ddl_train.engines.passes import sum_hidden
+from ddl_train.engines.passes import num_used_parameters
+from ddl_train.engines.plain import pool, windows
+from ddl_train.engines.room import Room
 from ddl_train.engines.scoring import Query, Scorer
+from ddl_train.engines.writing import Writing
 from ddl_train.records import (
     BASE,
     Completion,
     Continuation,
     FloatArray,
+    JsonObject,
     Likelihood,
     Sampling,
     TextLoss,
@@ -63,16 +66,17 @@ class TransformersEngine:
         self.chat = ChatFormat(base.tokenizer, config.format, config.chat_template_kwargs)
         self.adapters = Adapters(base.model, base.sha256)
         self._base = base.model
+        self.room = Room(config.batch_size, base.model, base.device)
         self._scorer = Scorer(
-            base.model,
-            pad=self.chat.pad_token_id,
-            batch_size=config.batch_size,
-            device=base.device,
+            base.model, pad=self.chat.pad_token_id, room=self.room, device=base.device
+        )
+        self.writing = Writing(
+            base, self.chat, adapters=self.adapters, room=self.room, config=config
         )
         own = base.model.generation_config.eos_token_id
         also = [own] if isinstance(own, int) else list(own or [])
         self._eos = tuple(dict.fromkeys([*self.chat.eos_token_ids, *also]))
-        self._num_used_parameters = _num_used_parameters(base.model)
+        self._num_used_parameters = num_used_parameters(base.model)
         self._trees: dict[tuple[int, int], IntegerTree] = {}
 
     @property
@@ -95,6 +99,26 @@ class TransformersEngine:
         """Tokens that the model was made to hold; None where its config does not say."""
         config = self._base.config.get_text_config()
         return getattr(config, "max_position_embeddings", None)
+
+    @property
+    def found(self) -> JsonObject:
+        """What it has found out about this machine, for the next session; empty at first."""
+        found: JsonObject = {}
+        if self.room.batch_size < self.config.batch_size:
+            found["batch_size"] = {"asked": self.config.batch_size, "fits": self.room.batch_size}
+        if (batching := self.writing.batching) is not None:
+            asked = {"asked": self.config.batching, "device": self.device.type}
+            found["batching"] = {**asked, "kind": batching.kind, "because": batching.because}
+        return found
+
+    def take_up(self, found: JsonObject) -> None:
+        """Begin with what an earlier session found out, as far as the same was asked of it."""
+        size, batching = found.get("batch_size", {}), found.get("batching", {})
+        if size.get("asked") == self.config.batch_size:
+            self.room.lower_to(size["fits"])
+        asked = (batching.get("asked"), batching.get("device"))
+        if asked == (self.config.batching, self.device.type):
+            self.writing.batching = Batching(batching["kind"], batching["because"])
 
     def load_adapter(self, version: str, path: Path, *, base_sha256: str | None = None) -> None:
         """Make an adapter known under `version`.
@@ -147,18 +171,14 @@ class TransformersEngine:
             return [], Usage()
         start = time.perf_counter()
         ids = [self.prompt_ids(prompt, room=sampling.max_new_tokens) for prompt in prompts]
-        with torch.no_grad(), self.adapters.active(adapter) as model:
-            writer = Writer(
-                model,
-                self.chat,
-                sampling=sampling,
-                eos=self._eos,
-                device=self.device,
-                can_join=self._scorer.can_share,
-            )
-            written, num_read = writer.write(
-                ids, batch_size=self.config.batch_size, seed=seed, first_place=first_place
-            )
+        written, num_read = self.writing.write(
+            ids,
+            sampling=sampling,
+            eos=self._eos,
+            adapter=adapter,
+            seed=seed,
+            first_place=first_place,
+        )
         completions = [
             Completion(
                 text=self.chat.decode(answer.ids),
@@ -183,7 +203,7 @@ class TransformersEngine:
             Query([*split[n][0], *split[n][1][:-1]], [[token] for token in split[n][1]])
             for n in asked
         ]
-        answers, num_tokens = self._ask(queries, adapter)
+        answers, num_tokens = self.ask(queries, adapter)
         results = [Likelihood(total=0.0, num_tokens=0) for _ in split]
         for number, rows in zip(asked, answers, strict=True):
             total = float(sum(row[0] for row in rows))
@@ -200,7 +220,7 @@ class TransformersEngine:
         start = time.perf_counter()
         tree = self._tree(low, high)
         queries = [query for prompt in prompts for query in tree.queries(self.prompt_ids(prompt))]
-        answers, num_tokens = self._ask(queries, adapter)
+        answers, num_tokens = self.ask(queries, adapter)
         size = tree.num_queries
         rows = [tree.distribution(answers[i : i + size]) for i in range(0, len(answers), size)]
         table = np.stack(rows) if rows else np.zeros((0, high - low + 1), dtype=np.float32)
@@ -213,17 +233,18 @@ class TransformersEngine:
         scored. Texts longer than `model.max_length` are cut into windows that each begin anew.
         """
         start = time.perf_counter()
-        windows = [
+        cut = [
             (number, [*bos, *ids], len(ids) - (not bos))
             for number, text in enumerate(texts)
-            for bos, ids in self._windows(text)
+            for bos, ids in windows(self.chat, text, self._window)
         ]
+        pieces = [one[1:] for one in cut]
         with torch.no_grad():
-            weighed, num_tokens = weigh(
-                self._scorer, self.adapters, adapter, [window[1:] for window in windows]
+            weighed, num_tokens = self.room.fit(
+                lambda: weigh(self._scorer, self.adapters, adapter, pieces)
             )
         sums = np.zeros((len(texts), 3))
-        for (number, _, num_scored), found in zip(windows, weighed, strict=True):
+        for (number, _, num_scored), found in zip(cut, weighed, strict=True):
             sums[number] += (-found.log_prob, found.divergence, num_scored)
         losses = [
             TextLoss(loss=loss / max(n, 1), divergence=kl / max(n, 1), num_tokens=int(n))
@@ -238,31 +259,29 @@ class TransformersEngine:
         draws attention to itself and would look the same in every text.
         """
         start = time.perf_counter()
-        width = int(self._base.config.get_text_config().hidden_size)
-        pooled = np.zeros((len(texts), width), dtype=np.float64)
-        counts = np.zeros(len(texts))
-        pieces = [
-            (number, bos or [self.chat.eos_token_ids[-1]], ids)
-            for number, text in enumerate(texts)
-            for bos, ids in self._windows(text)
-            if ids
-        ]
-        lengths = [len(first) + len(ids) for _, first, ids in pieces]
-        with torch.no_grad(), self.adapters.active(BASE):
-            for batch in by_length(lengths, self.config.batch_size):
-                chosen = [pieces[position] for position in batch]
-                sequences = [[*first, *ids] for _, first, ids in chosen]
-                padded = pad_left(sequences, self.chat.pad_token_id, self.device)
-                sums = sum_hidden(self._base, padded)
-                for (number, _, ids), row in zip(chosen, sums, strict=True):
-                    pooled[number] += row
-                    counts[number] += len(ids)
-        means = pooled / np.maximum(counts, 1)[:, None]
-        return means.astype(np.float32), self._usage(start, sum(lengths), 0)
 
-    def _ask(self, queries: Sequence[Query], adapter: str) -> tuple[list[list[list[float]]], int]:
-        with torch.no_grad(), self.adapters.active(adapter) as model:
-            return self._scorer.log_probs(model, queries)
+        def work() -> tuple[FloatArray, int]:
+            with self.adapters.active(BASE):
+                return pool(self._base, self.chat, texts, size=self._window, room=self.room)
+
+        means, num_read = self.room.fit(work)
+        return means, self._usage(start, num_read, 0)
+
+    def ask(self, queries: Sequence[Query], adapter: str) -> tuple[list[list[list[float]]], int]:
+        """For each query the log-probabilities of what it wants, and the tokens read in all."""
+
+        def work() -> tuple[list[list[list[float]]], int]:
+            with torch.no_grad(), self.adapters.active(adapter) as model:
+                return self._scorer.log_probs(model, queries)
+
+        return self.room.fit(work)
+
+    def settle_batching(
+        self, prompts: Sequence[str], *, sampling: Sampling, adapter: str
+    ) -> Batching:
+        """Decide how texts are written from here on, by some of the first prompts of a wake."""
+        ids = [self.prompt_ids(prompt, room=sampling.max_new_tokens) for prompt in prompts]
+        return self.writing.settle(ids, sampling=sampling, eos=self._eos, adapter=adapter)
 
     def given_and_scored(self, item: Continuation) -> tuple[list[int], list[int]]:
         """Ids before and of a continuation; a token across the border counts as continuation."""
@@ -275,12 +294,10 @@ class TransformersEngine:
         prompt = self.prompt_ids(item.prompt, room=len(whole))
         return prompt + whole[:num_given], whole[num_given:]
 
-    def _windows(self, text: str) -> list[tuple[list[int], list[int]]]:
-        """BOS (or nothing) and the ids of each window of a plain text."""
-        bos = [] if self.chat.bos_token_id is None else [self.chat.bos_token_id]
-        ids = self.chat.text_ids(text)
-        size = min(self.config.max_length, self.max_positions or self.config.max_length) - 1
-        return [(bos, ids[start : start + size]) for start in range(0, len(ids), size)]
+    @property
+    def _window(self) -> int:
+        """Tokens of a plain text that are read at once."""
+        return min(self.config.max_length, self.max_positions or self.config.max_length)
 
     def _tree(self, low: int, high: int) -> IntegerTree:
         if (low, high) not in self._trees:
@@ -297,11 +314,3 @@ class TransformersEngine:
             seconds=time.perf_counter() - start,
             flops=2.0 * self._num_used_parameters * (num_read + num_written),
         )
-
-
-def _num_used_parameters(base: Any) -> int:
-    """Parameters that each token meets: all but the input embedding, unless it is also the head."""
-    total = int(base.num_parameters())
-    embedding, head = base.get_input_embeddings(), base.get_output_embeddings()
-    is_tied = head is not None and head.weight is embedding.weight
-    return total if is_tied else total - int(embedding.weight.numel())

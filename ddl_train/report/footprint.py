@@ -3,7 +3,7 @@
     weights      parameters x bytes each; in 4 bits 0.52 bytes for linear layers, 2 for the rest
     wake         weights + adapter + batch_size x (max_length + max_answer_tokens) x KV bytes a token
                  + logits: the larger of batch_size x vocabulary x 8 bytes (generating) and the
-                 scorer's budget (`engines.scoring.LOGITS_BUDGET`)
+                 scorer's budget (`engines.room.LOGITS_BUDGET`)
     sleep        weights + adapter x 16 bytes (weight, gradient, two Adam moments)
                  + activations + tokens x vocabulary x (2 x bytes + 8) (logits, their float32 copy,
                  both gradients), tokens = per_device_train_batch_size x max_length
@@ -120,7 +120,7 @@ def estimate(
 
     It stays loaded while the base sleeps.
     """
-    from ddl_train.engines.scoring import LOGITS_BUDGET
+    from ddl_train.engines.room import LOGITS_BUDGET
 
     width = _bytes_each(config.model, is_gpu=is_gpu)
     extra = 1e9 if is_gpu else 5e8

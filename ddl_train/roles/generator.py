@@ -43,11 +43,11 @@ class ModelGenerator:
         moment: Moment | None = None,
     ) -> None:
         """`moment`: for schedules, which batch is dreamt; without one, where they end."""
-        self._engine = engine
+        self.engine = engine
         self._takes_anything = not config.guards.is_enabled
         self._pack = pack
         self._verbalised = config.verbalised
-        self._sampling = Sampling(
+        self.sampling = Sampling(
             max_new_tokens=config.max_answer_tokens,
             temperature=config.temperature_at(moment),
             top_p=config.top_p,
@@ -56,18 +56,21 @@ class ModelGenerator:
             stopping=Stopping(**config.stopping.model_dump()),
         )
 
-    def propose(
-        self, pairs: Sequence[ConceptPair], *, adapter: str, seed: int
-    ) -> tuple[list[Proposal], Usage]:
-        """One proposal for each pair, in order."""
-        prompts = [
+    def prompts(self, pairs: Sequence[ConceptPair]) -> list[str]:
+        """What the model is asked about each pair, in order."""
+        return [
             dream_prompt(
                 self._pack, pair.operator, pair.a.text, pair.b.text, verbalised=self._verbalised
             )
             for pair in pairs
         ]
-        completions, usage = self._engine.generate(
-            prompts, sampling=self._sampling, adapter=adapter, seed=seed
+
+    def propose(
+        self, pairs: Sequence[ConceptPair], *, adapter: str, seed: int
+    ) -> tuple[list[Proposal], Usage]:
+        """One proposal for each pair, in order."""
+        completions, usage = self.engine.generate(
+            self.prompts(pairs), sampling=self.sampling, adapter=adapter, seed=seed
         )
         proposals = [
             self._read(pair, completion, adapter, seed)

@@ -62,6 +62,18 @@ class Journal:
             self.database.execute("INSERT OR REPLACE INTO state VALUES ('left_out', ?)", (sha256,))
 
     @property
+    def engine(self) -> JsonObject:
+        """What the engine has found out about this machine: the batch size that fits, and so on."""
+        row = self.database.execute("SELECT value FROM state WHERE key = 'engine'").fetchone()
+        return dict(json.loads(row["value"])) if row else {}
+
+    def keep_engine(self, found: JsonObject) -> None:
+        """Remember it; the engine of the next session begins with it."""
+        value = json.dumps(found, sort_keys=True)
+        with transaction(self.database):
+            self.database.execute("INSERT OR REPLACE INTO state VALUES ('engine', ?)", (value,))
+
+    @property
     def current(self) -> str:
         """Version of the promoted adapter, or `base`."""
         row = self.database.execute("SELECT value FROM state WHERE key = 'current'").fetchone()

@@ -9,6 +9,7 @@ from torch.distributions import Categorical, kl_divergence
 
 from ddl_train.config import ModelConfig
 from ddl_train.engines import divergence, passes
+from ddl_train.engines.plain import windows
 from ddl_train.engines.transformers_engine import TransformersEngine, load_engine
 from ddl_train.records import BASE
 from tests.engines.test_adapters import make_adapter
@@ -33,7 +34,7 @@ def logits_of(engine: TransformersEngine, adapter: str, ids: list[int]) -> torch
 def expected(engine: TransformersEngine, text: str) -> tuple[float, float]:
     """Mean loss and divergence, one window after another, no padding, by torch.distributions."""
     losses, divergences = [], []
-    for bos, ids in engine._windows(text):
+    for bos, ids in windows(engine.chat, text, engine.config.max_length):
         mine, base = (logits_of(engine, one, [*bos, *ids]) for one in ("a", BASE))
         divergences += kl_divergence(Categorical(logits=mine), Categorical(logits=base)).tolist()
         losses += (-mine.log_softmax(-1).gather(1, torch.tensor(ids)[:, None])[:, 0]).tolist()
@@ -66,7 +67,7 @@ def test_texts_weigh_the_same_in_one_batch_and_piece_by_piece(
 ) -> None:
     together, _ = adapted.text_loss(TEXTS, adapter="a")
     monkeypatch.setattr(divergence, "PIECE", 1)
-    monkeypatch.setattr(adapted._scorer, "_budget", 1)
+    monkeypatch.setattr(adapted.room, "budget", 1)
     for text, one in zip(TEXTS, together, strict=True):
         alone = adapted.text_loss([text], adapter="a")[0][0]
         assert one.loss == pytest.approx(alone.loss, abs=1e-4)
@@ -85,7 +86,7 @@ def test_logits_are_held_for_no_more_rows_than_fit(
 
     monkeypatch.setattr(divergence, "forward", counting)
     budget = 40 * adapted.vocab_size
-    monkeypatch.setattr(adapted._scorer, "_budget", budget)
+    monkeypatch.setattr(adapted.room, "budget", budget)
     adapted.text_loss(["zorol lowers vakase"] * 9, adapter="a")
     assert max(sizes) * 2 * adapted.vocab_size <= budget
     assert len(sizes) > 2

@@ -63,9 +63,10 @@ def test_rows_that_are_left_of_several_batches_are_written_together(
                 eos=range(0, num_tokens, 4),  # each token ends a sequence in one case of four
                 device=engine.device,
                 can_join=can_join,
+                room=engine.room,
             )
             with torch.no_grad():
-                written, _ = writer.write(prompts, batch_size=4, seed=0)
+                written, _ = writer.write(prompts, seed=0)
         return [answer.ids for answer in written], int(forward.call_count)
 
     apart, num_passes_apart = write(can_join=False)

@@ -23,12 +23,12 @@ def one_by_one(engine: TransformersEngine, prompts: list[str]) -> list[str]:
 
 def num_shared(engine: TransformersEngine, prompts: list[str]) -> int:
     """Tokens that sharing saves, as the engine should find them."""
-    found = find_sharing([engine.prompt_ids(prompt)[:-1] for prompt in prompts])
+    found = find_sharing([engine.prompt_ids(prompt)[:-1] for prompt in prompts], most=4)
     return sum(found.length(owner) for owner in found.owners) - found.num_tokens
 
 
 def test_instructions_of_two_kinds_are_each_read_once(engine: TransformersEngine) -> None:
-    found = find_sharing([engine.prompt_ids(prompt)[:-1] for prompt in MIXED])
+    found = find_sharing([engine.prompt_ids(prompt)[:-1] for prompt in MIXED], most=4)
     starts = [engine.tokenizer.decode(ids) for ids in found.beginnings]
     assert [HEAD.strip() in starts[0], OTHER.strip() in starts[1], len(starts)] == [True, True, 2]
     assert found.owners == [0] * 30 + [1] * 30 + [ALONE] * 2
@@ -57,7 +57,7 @@ def test_scores_are_the_same_and_read_less(engine: TransformersEngine) -> None:
         alone, cost = engine.integer_distribution([prompt], low=1, high=10, adapter=BASE)
         total += cost.num_prompt_tokens
         assert row == pytest.approx(alone[0], abs=1e-5)
-    assert usage.num_prompt_tokens <= total - num_shared(engine, MIXED)
+    assert usage.num_prompt_tokens < 0.5 * total
 
 
 def test_families_share_what_all_of_them_begin_with(engine: TransformersEngine) -> None:
@@ -80,13 +80,13 @@ def test_families_share_what_all_of_them_begin_with(engine: TransformersEngine) 
 def test_a_beginning_that_saves_too_little_is_not_shared() -> None:
     head = list(range(100))
     enough = 2 + MIN_SAVED // 100
-    assert find_sharing([[*head, n] for n in range(enough - 1)]).beginnings == []
-    assert find_sharing([[*head, n] for n in range(enough)]).beginnings == [head]
+    assert find_sharing([[*head, n] for n in range(enough - 1)], most=4).beginnings == []
+    assert find_sharing([[*head, n] for n in range(enough)], most=4).beginnings == [head]
 
 
 def test_what_saves_most_is_shared() -> None:
     head, middle = list(range(20)), list(range(100, 200))
     long = [[*head, *middle, n] for n in range(20)]
     short = [[*head, 300 + n] for n in range(300)]
-    assert find_sharing(long + short[:20]).beginnings == [[*head, *middle]]
-    assert find_sharing(long + short).beginnings == [head]
+    assert find_sharing(long + short[:20], most=4).beginnings == [[*head, *middle]]
+    assert find_sharing(long + short, most=4).beginnings == [head]
