@@ -66,7 +66,7 @@ class StandIn:
         return SimpleNamespace(outputs=[output], prompt_logprobs=given)
 
     def _logprobs(self, ids: list[int], wanted: list[int]) -> dict[int, Any]:
-        ((row,),) = self.local._ask([Query(ids, [wanted])], BASE)[0]
+        ((row,),) = self.local.ask([Query(ids, [wanted])], BASE)[0]
         return {
             token: SimpleNamespace(logprob=value) for token, value in zip(wanted, row, strict=True)
         }
