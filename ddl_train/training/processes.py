@@ -1,8 +1,9 @@
 """A night in several processes: started, watched, stopped and mourned by the one that runs the run.
 
 On GPUs `accelerate launch` starts them, with the user's file or one of those in
-`configs/accelerate/`; on a CPU `torchrun` does, with gloo, since `accelerate launch` starts one
-process there and says nothing. Ctrl-C reaches only this process, which asks the others to stop.
+`configs/accelerate/`; on a CPU `torchrun` does, with gloo, since what `accelerate config` writes
+for a CPU starts one process there and says nothing. Ctrl-C reaches only this process, which asks
+the others to stop. When it is killed they end by themselves.
 
 Not covered: several machines; DeepSpeed; FSDP2 on a CPU, or of a quantised base.
 """
@@ -15,7 +16,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,7 @@ CONFIG_DIRS = (
 """Where `ddp` and `fsdp2` are found: beside this file in a wheel, in `configs/` in a checkout."""
 POLL_S = 0.1
 PATIENCE_S = 10.0
-"""How long processes that nobody waits for may take to end."""
+"""How long processes that are done, or not wanted any more, may take to end."""
 KILLED = re.compile(r"Signal \d+ \((SIG(?!TERM)\w+)\) received by PID")
 
 
@@ -151,7 +152,7 @@ def train_apart(
         try:
             _wait(child, desk, progress, should_stop)
         finally:
-            _end(child)
+            _end(child, are_done=desk.outcome.exists())
     if not desk.outcome.exists():
         raise _error(task, desk, child.returncode)
     outcome = OUTCOME.validate_json(desk.outcome.read_bytes())
@@ -200,7 +201,7 @@ def _wait(
     num_read = 0
     is_over = False
     while not is_over:
-        is_over = child.poll() is not None
+        is_over = child.poll() is not None or desk.outcome.exists()
         told = desk.steps.read_bytes() if desk.steps.exists() else b""
         for line in told[num_read : told.rfind(b"\n") + 1].splitlines():
             steps = STEPS.validate_json(line)
@@ -213,15 +214,19 @@ def _wait(
             time.sleep(POLL_S)
 
 
-def _end(child: subprocess.Popen[bytes]) -> None:
-    """Close what the processes listen to, upon which they end, and wait for their launcher."""
+def _end(child: subprocess.Popen[bytes], *, are_done: bool) -> None:
+    """Wait for the processes, or else close what they listen to, upon which they end.
+
+    A launcher that is told to end kills the processes that it still has.
+    """
     assert child.stdin is not None
+    ends = [child.stdin.close, child.terminate, child.kill]
+    for end in [lambda: None, *ends] if are_done else ends:
+        if child.poll() is None:
+            end()
+            with suppress(subprocess.TimeoutExpired):
+                child.wait(PATIENCE_S)
     child.stdin.close()
-    try:
-        child.wait(PATIENCE_S)
-    except subprocess.TimeoutExpired:
-        child.kill()
-        child.wait()
 
 
 def _error(task: Task, desk: Desk, code: int) -> Exception:

@@ -42,18 +42,18 @@ from ddl_train.training.watcher import Watcher
 RANK = int(os.environ.get("RANK", "0"))
 
 
-def main(night_dir: Path) -> int:
-    """Train, and leave what came of it as files; the exit code."""
+def main(night_dir: Path) -> Any:
+    """Train, and leave what came of it as files; the trainer, which is not to be taken apart."""
     desk = Desk(night_dir)
     with desk.manned(), _failures_told(desk):
         task = TASK.validate_json(desk.task.read_bytes())
         check_number(task, int(os.environ.get("WORLD_SIZE", "1")))
-        outcome = _train(task, desk)
+        outcome, trainer = _train(task, desk)
         if RANK == 0:
             tmp = desk.outcome.with_suffix(".tmp")
             tmp.write_bytes(OUTCOME.dump_json(outcome))
             tmp.replace(desk.outcome)
-    return 0
+    return trainer
 
 
 def check_number(task: Task, found: int) -> None:
@@ -86,7 +86,7 @@ def check_is_sharded(task: Task, accelerator: Any) -> None:
         )
 
 
-def _train(task: Task, desk: Desk) -> Outcome:
+def _train(task: Task, desk: Desk) -> tuple[Outcome, Any]:
     config, out_dir = task.config, task.out_dir
     on_cpu = choose_device(task.model).type == "cpu"
     if not on_cpu:
@@ -114,13 +114,13 @@ def _train(task: Task, desk: Desk) -> Outcome:
             with full_disk_is_said(out_dir):
                 add_deltas(merged, saved, saved)
         trainer.accelerator.wait_for_everyone()
-        trainer.accelerator.end_training()
-    return Outcome(
+    outcome = Outcome(
         saved=saved,
         was_stopped=watcher.was_stopped,
         failed_because=watcher.failed_because,
         metrics=watcher.metrics,
     )
+    return outcome, trainer
 
 
 def _load(task: Task, *, on_cpu: bool) -> LoadedBase:
@@ -177,9 +177,19 @@ def _failures_told(desk: Desk) -> Iterator[None]:
             at=time.time(),
         )
         desk.failure(RANK).write_bytes(FAILURE.dump_json(failure))
+        traceback.print_exc()
         raise
 
 
 if __name__ == "__main__":
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    sys.exit(main(Path(sys.argv[1])))
+    code = 1
+    try:
+        kept = main(Path(sys.argv[1]))
+        if wandb := sys.modules.get("wandb"):
+            wandb.finish()
+        code = 0
+    finally:
+        # not by way of the interpreter's end: torch joins gloo's thread with Python's lock in hand,
+        # and that thread may be waiting for the lock
+        os._exit(code)

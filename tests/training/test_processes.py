@@ -1,10 +1,12 @@
 """A night in two gloo processes under torchrun is the night of one process, whatever happens to it."""
 
 import signal
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
 import pytest
+from accelerate import Accelerator
 from datasets import Dataset
 from safetensors.torch import load_file
 
@@ -177,6 +179,15 @@ def test_the_shipped_accelerate_configs_have_only_keys_that_accelerate_knows(nam
 def test_fsdp2_on_a_cpu_is_refused_since_it_would_be_ddp() -> None:
     with pytest.raises(ConfigError, match="would silently be DDP"):
         is_sharded(two(num_processes=2, accelerate_config="fsdp2"), ON_CPU)
+
+
+def test_fsdp2_that_became_something_else_is_noticed_in_each_process(
+    engine: TransformersEngine, tmp_path: Path
+) -> None:
+    task = task_of(engine, two(num_processes=2, accelerate_config="fsdp2"), tmp_path)
+    with pytest.raises(ResourceError, match="asks for FSDP2, and accelerate made NO of it"):
+        rank.check_is_sharded(replace(task, is_sharded=True), Accelerator())
+    rank.check_is_sharded(task, Accelerator())
 
 
 @pytest.mark.parametrize(
