@@ -76,8 +76,6 @@ class Session:
         if version != BASE and version not in self.engine.adapters:
             adapter = self.run.adapter(version)
             self.engine.load_adapter(version, adapter.path, base_sha256=adapter.base_sha256)
-            if self.vllm is not None:
-                self.vllm.load_adapter(version, adapter.path)
         return version
 
     def dreamer(self, moment: Moment) -> Generator:
@@ -130,6 +128,8 @@ class Session:
             adapter = self.use(self.run.current)
             if self.workers is not None and adapter != BASE:
                 self.workers.ship_adapter(adapter)
+            if self.vllm is not None and adapter != BASE:
+                self.vllm.load_adapter(adapter, self.run.adapter(adapter).path)
             return adapter
         return self.run.current if server.has_adapters else BASE
 
@@ -312,7 +312,7 @@ def _vllm(config: WakeConfig, engine: TransformersEngine) -> VllmEngine | None:
     """What a config says of vLLM; it starts when it is first asked."""
     if config.vllm is None:
         return None
-    return VllmEngine(engine, config.vllm, room=config.max_new_tokens + 1)
+    return VllmEngine(engine, config.vllm, room=config.max_answer_tokens + 1)
 
 
 def _servers(config: WakeConfig, engine: TransformersEngine) -> dict[str, ServerEngine]:

@@ -38,7 +38,7 @@ def preflight(config: Config) -> Checked:
     """
     go_offline_if_local(config)
     from ddl_train.engines.loading import choose_device
-    from ddl_train.engines.vllm_engine import check_vllm
+    from ddl_train.engines.vllm_start import check_vllm
     from ddl_train.memory.ingest import read_sources
     from ddl_train.roles.generator import check_pack
     from ddl_train.roles.prompts import load_pack

@@ -15,7 +15,6 @@ quantised bases, hidden states, ending a NONE or a hopeless dream early, equal t
 
 import hashlib
 import importlib
-import importlib.util
 import json
 import time
 from collections.abc import Sequence
@@ -23,14 +22,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
-from ddl_train.config import ModelConfig, VllmConfig
+from ddl_train.config import VllmConfig
 from ddl_train.engines.integers import IntegerTree
-from ddl_train.engines.loading import choose_device, choose_dtype
 from ddl_train.engines.scoring import Query
 from ddl_train.engines.transformers_engine import TransformersEngine
-from ddl_train.errors import AdapterError, ConfigError, ModelError, ResourceError
+from ddl_train.engines.vllm_start import check_vllm, start_vllm
+from ddl_train.errors import AdapterError, ModelError
 from ddl_train.records import (
     BASE,
     Completion,
@@ -45,31 +43,11 @@ CANARY = "Count from 1 to 9 in digits, separated by commas."
 NUM_CANARY_TOKENS = 16
 
 
-def check_vllm(model: ModelConfig) -> None:
-    """Look whether vLLM could be started, without starting it.
-
-    Raises:
-        ResourceError: it is not installed, or there is no GPU.
-        ConfigError: the base is quantised.
-    """
-    if importlib.util.find_spec("vllm") is None:
-        raise ResourceError("wake.vllm needs the package vllm; install `ddl-train[vllm]`")
-    if choose_device(model).type != "cuda":
-        raise ResourceError("wake.vllm needs a CUDA GPU, and none is used here; leave it out")
-    if model.load_in_4bit:
-        raise ConfigError("wake.vllm does not go with model.load_in_4bit; leave one of them out")
-
-
 class VllmEngine:
     """The base a second time, run by vLLM."""
 
     def __init__(self, local: TransformersEngine, config: VllmConfig, *, room: int) -> None:
-        """Nothing is started yet.
-
-        Args:
-            local: the base, whose chat format and adapters it shares.
-            config: memory and ranks.
-            room: tokens that an answer may have, and one beyond it.
+        """Nothing is started yet; an answer may have one token less than `room`.
 
         Raises:
             ConfigError, ResourceError: as of `check_vllm`.
@@ -87,11 +65,6 @@ class VllmEngine:
         """Adapters under the names and ids of this waking."""
         self._num_named = 0
 
-    @property
-    def is_started(self) -> bool:
-        """Whether it holds memory, on the device or asleep."""
-        return self._llm is not None
-
     def load_adapter(self, version: str, path: Path) -> None:
         """Make an adapter known.
 
@@ -108,7 +81,7 @@ class VllmEngine:
 
     def rest(self) -> None:
         """Leave the GPU to others until it is asked again."""
-        if self.is_started and not self._is_asleep:
+        if self._llm is not None and not self._is_asleep:
             self._llm.sleep(level=1)
             self._is_asleep = True
             self._requests.clear()
@@ -121,14 +94,7 @@ class VllmEngine:
             return [], Usage()
         start = time.perf_counter()
         ids = [self._local.prompt_ids(one, room=sampling.max_new_tokens) for one in prompts]
-        settings = {
-            "max_tokens": sampling.max_new_tokens,
-            "temperature": sampling.temperature,
-            "top_p": sampling.top_p,
-            "min_p": sampling.min_p,
-            "stop_token_ids": list(self._local.chat.eos_token_ids),
-        }
-        params = [self._params(**settings, seed=_seed(seed, place)) for place in range(len(ids))]
+        params = [self._dreaming(sampling, _seed(seed, place)) for place in range(len(ids))]
         answers = [answer.outputs[0] for answer in self._ask(ids, params, adapter)]
         completions = [
             Completion(
@@ -197,10 +163,8 @@ class VllmEngine:
         if not prompts:
             return []
         asked = [{"prompt_token_ids": list(ids)} for ids in prompts]
-        answers: list[Any] = self._llm.generate(
-            asked, list(params), use_tqdm=False, lora_request=self._request(adapter)
-        )
-        return answers
+        lora = self._request(adapter)
+        return list(self._llm.generate(asked, list(params), use_tqdm=False, lora_request=lora))
 
     def _awake(self) -> None:
         """Start it, or wake it up and see that it is what it was.
@@ -209,8 +173,8 @@ class VllmEngine:
             ResourceError: it does not start.
             ModelError: it answers otherwise than before.
         """
-        if not self.is_started:
-            self._llm = self._start()
+        if self._llm is None:
+            self._llm = start_vllm(self._local, self.config, room=self._room)
             self._canary = self._sing()
         elif self._is_asleep:
             self._llm.wake_up()
@@ -221,27 +185,6 @@ class VllmEngine:
                     "same command again, which starts it afresh"
                 )
             self._is_asleep = False
-
-    def _start(self) -> Any:
-        model = self._local.config
-        dtype = choose_dtype(model, torch.device("cuda"))
-        longest = model.max_length + self._room
-        try:
-            return importlib.import_module("vllm").LLM(
-                model=model.base,
-                revision=self._local.revision,
-                dtype="bfloat16" if dtype is torch.bfloat16 else "float32",
-                trust_remote_code=False,
-                max_model_len=min(longest, self._local.max_positions or longest),
-                gpu_memory_utilization=self.config.gpu_memory_utilization,
-                enable_sleep_mode=True,
-                enable_lora=True,
-                max_lora_rank=self.config.max_lora_rank,
-                **self.config.llm_kwargs,
-            )
-        except (ImportError, OSError, RuntimeError, TypeError, ValueError) as error:
-            reason = " ".join(str(error).split())[:300]
-            raise ResourceError(f"wake.vllm: vLLM does not start: {reason}") from error
 
     def _sing(self) -> list[int]:
         """The canary's greedy answer."""
@@ -259,6 +202,16 @@ class VllmEngine:
             name = f"{adapter}-{self._num_named}"
             self._requests[adapter] = request(name, self._num_named, str(self._paths[adapter]))
         return self._requests[adapter]
+
+    def _dreaming(self, sampling: Sampling, seed: int) -> Any:
+        return self._params(
+            max_tokens=sampling.max_new_tokens,
+            temperature=sampling.temperature,
+            top_p=sampling.top_p,
+            min_p=sampling.min_p,
+            seed=seed,
+            stop_token_ids=list(self._local.chat.eos_token_ids),
+        )
 
     def _params(self, **values: Any) -> Any:
         return importlib.import_module("vllm").SamplingParams(detokenize=False, **values)

@@ -17,7 +17,8 @@ from ddl_train.config import ModelConfig, VllmConfig, WakeConfig
 from ddl_train.engines import vllm_engine
 from ddl_train.engines.scoring import Query
 from ddl_train.engines.transformers_engine import TransformersEngine
-from ddl_train.engines.vllm_engine import VllmEngine, check_vllm
+from ddl_train.engines.vllm_engine import VllmEngine
+from ddl_train.engines.vllm_start import check_vllm
 from ddl_train.errors import AdapterError, ModelError, ResourceError
 from ddl_train.records import BASE, Continuation, Sampling
 from tests.training.nights import tiny_engine
@@ -100,8 +101,7 @@ def ask(engine: VllmEngine, version: str) -> None:
     engine.generate(["why?"], sampling=Sampling(max_new_tokens=4), adapter=version, seed=1)
 
 
-def test_it_starts_when_it_is_first_asked_with_sleep_mode_and_adapters(engine: VllmEngine) -> None:
-    assert not engine.is_started
+def test_it_starts_with_sleep_mode_and_adapters(engine: VllmEngine) -> None:
     ask(engine, BASE)
     settings = engine._llm.settings
     assert settings["enable_sleep_mode"] and settings["enable_lora"]
