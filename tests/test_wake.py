@@ -1,6 +1,7 @@
 """Awake: a batch of pairs becomes verdicts, and a cycle of batches grows memory while it goes on."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
@@ -350,6 +351,22 @@ def test_an_interrupted_wake_repeats_one_batch_and_loses_none(run: Run) -> None:
     numbers = [verdict.proposal.pair.pair_number for verdict in memory.verdicts()]
     assert len(numbers) == len(set(numbers)) == 12
     assert run.stage(0) == "sleep"
+
+
+def test_an_interrupted_wake_audits_what_it_would_have_audited(tmp_path: Path) -> None:
+    audited = []
+    for place, deaths in (("whole", (None,)), ("killed", (1, None))):
+        for number in range(8):
+            (tmp_path / place / "docs").mkdir(parents=True, exist_ok=True)
+            (tmp_path / place / "docs" / f"{number}.md").write_text(f"fact {number} of the matter")
+        settings = {"num_pairs": 12, "batch_size": 4, "cascade": {"audit_share": 0.5}} | OPEN
+        with a_run(tmp_path / place, wake=settings) as run:
+            for dies_at in deaths:
+                with suppress(KeyboardInterrupt):
+                    live(session_of(run, Dreamer(dies_at=dies_at)))
+            audited.append([one.audit for one in Memory(run).verdicts()])
+    assert audited[0] == audited[1]
+    assert set(audited[0]) == {None, ""}
 
 
 def test_a_wake_that_is_asked_to_stop_ends_between_two_batches(run: Run) -> None:

@@ -37,8 +37,9 @@ class ScreenConfig(StageConfig):
     full critic (1 to 10), `support` the likelihood of the conclusion (0 to 1). What is asked of the
     full critic anyway is not asked again of what passes."""
     least: float = Field(ge=0, le=10)
-    """What scores below this is refused. For an axis or `support` the threshold of the full critic
-    (`wake.min_coherence`, ...) or less loses nothing, where the criteria are asked in one order."""
+    """What scores below this is refused. Without a quota, the threshold of the full critic
+    (`wake.min_support`, `wake.min_coherence`, ...) or less loses nothing: for `support` always, for
+    an axis where the criteria are asked in one order."""
 
     @model_validator(mode="after")
     def _on_its_scale(self) -> "ScreenConfig":

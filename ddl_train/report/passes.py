@@ -47,6 +47,7 @@ def count_passes(config: Config, *, num_insights: int, num_asked: int, num_rows:
     dreams = _calls(wake.num_pairs, min(wake.batch_size, size))
     orders = 1 if wake.max_disagreement is None else 2
     judging = len(AXES) * orders + (wake.min_support is not None)
+    judging += wake.cascade.screen is not None
     explaining = GENERATING * RATIONALE_TOKENS if wake.explain else 0
     items = _calls(num_insights * (len(sleep.kinds) + 2), size)
     examined = CANARY_KINDS * (evaluate.canaries_per_kind or 0) + evaluate.num_good_ideas
