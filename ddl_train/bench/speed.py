@@ -37,7 +37,7 @@ def critic_row(options: Options, progress: Progress) -> list[Figure]:
     """M7."""
     return critic_speed(
         options.config,
-        num_ideas=60 if options.is_quick else 400,
+        num_ideas=60 if options.is_quick else 200,
         num_rounds=options.num_rounds,
         progress=progress,
     )

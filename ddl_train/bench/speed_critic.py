@@ -128,8 +128,8 @@ class _Arms:
                 cache, past = output.past_key_values, padded.attention_mask
                 forward(model, more, 1, cache=cache, past=past)
                 spent += (between - start, self._now() - between)
-        self.reading.append(spent[0] / num_rows)
-        self.writing.append(spent[1] / num_rows)
+        self.reading.append(float(spent[0]) / num_rows)
+        self.writing.append(float(spent[1]) / num_rows)
 
     def _now(self) -> float:
         if self._engine.device.type == "cuda":

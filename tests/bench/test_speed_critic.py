@@ -1,5 +1,7 @@
 """M7, lived small: both ways of scoring are raced, and what they know is compared where it can be."""
 
+import json
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -30,6 +32,7 @@ def test_a_verdict_and_one_question_are_raced_against_their_bound(tmp_path: Path
         "M7 critic, logits over generated scores, a whole verdict",
         "M7 critic, logits over generated scores, one question",
     ]
+    assert len(json.loads(json.dumps([asdict(figure) for figure in figures]))) == 2
     for figure in figures:
         limit = float(figure.detail.split("limit ")[1].split()[0])
         assert limit > 1
