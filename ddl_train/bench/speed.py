@@ -10,8 +10,15 @@ from dataclasses import dataclass
 
 from ddl_train.bench.figures import Figure
 from ddl_train.bench.speed_critic import critic_speed
+from ddl_train.bench.random_models import random_engine
+from ddl_train.bench.speed_decode import Load, decode_speed
+from ddl_train.bench.speed_loop import adapter_swap, dreams, overhead, some_pairs
 from ddl_train.bench.speed_memory import index_speed, sampler_cost, seconds_per_dream
+from ddl_train.bench.speed_training import lora_speed, packing_speed, some_rows
+from ddl_train.bench.temporary import temporary_session
 from ddl_train.config import Config
+from ddl_train.engines.loading import choose_device
+from ddl_train.engines.transformers_engine import TransformersEngine, load_engine
 from ddl_train.errors import ConfigError
 from ddl_train.records import Progress
 
@@ -25,6 +32,50 @@ class Options:
     num_rounds: int = 5
     is_quick: bool = False
     """A tenth to a hundredth of the sizes; goals that ask for the size are not set."""
+
+
+def decode_row(options: Options, progress: Progress) -> list[Figure]:
+    """M1."""
+    load = Load(model="SmolLM2-135M", batch_size=16, num_words=32, num_new=16)
+    if _is_on_gpu(options):
+        load = Load(model="Qwen3-0.6B", batch_size=64, num_words=256, num_new=256)
+    if options.is_quick:
+        load = Load(model="small", batch_size=4, num_words=8, num_new=16)
+    model = options.config.model
+    return decode_speed(model, load, num_rounds=options.num_rounds, progress=progress)
+
+
+def lora_row(options: Options, progress: Progress) -> list[Figure]:
+    """M4."""
+    if _is_on_gpu(options) and not options.is_quick:
+        goals = {"Qwen3-0.6B": 0.30, "Qwen3-8B": 0.40}
+        return [
+            figure
+            for name, goal in goals.items()
+            for figure in _lora(options, random_engine(name, options.config.model), goal, progress)
+        ]
+    return _lora(options, load_engine(options.config.model), None, progress)
+
+
+def _lora(
+    options: Options, engine: TransformersEngine, min_mfu: float | None, progress: Progress
+) -> list[Figure]:
+    sleep = options.config.sleep
+    if min_mfu is None:
+        rows = some_rows(sleep, 64 if options.is_quick else 512, mean=40)
+    else:
+        sleep = sleep.model_copy(update={"padding_free": True, "packing": False, "general": []})
+        rows = some_rows(sleep, 256, mean=300)
+    rounds = options.num_rounds
+    return lora_speed(engine, rows, sleep, min_mfu=min_mfu, num_rounds=rounds, progress=progress)
+
+
+def packing_row(options: Options, progress: Progress) -> list[Figure]:
+    """M5, in float32: a loss in bfloat16 is not known to 1e-4."""
+    engine = load_engine(options.config.model.model_copy(update={"dtype": "float32"}))
+    sleep = options.config.sleep
+    rows = some_rows(sleep, 64 if options.is_quick else 512, mean=40)
+    return packing_speed(engine, rows, sleep, num_rounds=options.num_rounds, progress=progress)
 
 
 def index_row(options: Options, progress: Progress) -> list[Figure]:
@@ -43,9 +94,27 @@ def critic_row(options: Options, progress: Progress) -> list[Figure]:
     )
 
 
+def overhead_row(options: Options, progress: Progress) -> list[Figure]:
+    """M8."""
+    config = options.config
+    if options.is_quick:
+        wake = config.wake.model_copy(update={"num_pairs": min(config.wake.num_pairs, 60)})
+        sleep = config.sleep.model_copy(update={"num_train_epochs": 1.0})
+        config = config.model_copy(update={"wake": wake, "sleep": sleep})
+    with temporary_session(config) as session:
+        return [overhead(session, progress), adapter_swap(session, options.num_rounds)]
+
+
+def dreams_row(options: Options, progress: Progress) -> list[Figure]:
+    """M10."""
+    with temporary_session(options.config) as session:
+        pairs = some_pairs(session, 40 if options.is_quick else 320)
+        return dreams(session, pairs, min(options.num_rounds, 3), progress)
+
+
 def sampler_row(options: Options, progress: Progress) -> list[Figure]:
     """M11."""
-    sizes = (1_000, 20_000) if options.is_quick else (1_000, 100_000, 10_000_000)
+    sizes = (1_000, 50_000) if options.is_quick else (1_000, 100_000, 10_000_000)
     return sampler_cost(
         options.config,
         sizes,
@@ -56,9 +125,18 @@ def sampler_row(options: Options, progress: Progress) -> list[Figure]:
     )
 
 
+def _is_on_gpu(options: Options) -> bool:
+    return choose_device(options.config.model).type == "cuda"
+
+
 ROWS: Mapping[str, Callable[[Options, Progress], list[Figure]]] = {
+    "M1": decode_row,
+    "M4": lora_row,
+    "M5": packing_row,
     "M6": index_row,
     "M7": critic_row,
+    "M8": overhead_row,
+    "M10": dreams_row,
     "M11": sampler_row,
 }
 """Name -> measurement, in the order in which they are printed."""

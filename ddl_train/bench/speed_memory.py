@@ -9,7 +9,6 @@ embedder's time is not counted. A dream is what `wake` takes for a pair on the c
 """
 
 import statistics
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -18,18 +17,15 @@ from functools import partial
 
 import numpy as np
 
-from ddl_train.bench.figures import Figure, middle, race
+from ddl_train.bench.figures import Figure, middle, race, ratio
 from ddl_train.bench.million import ClusteredEmbedder, fill
+from ddl_train.bench.speed_loop import dream, some_pairs
+from ddl_train.bench.temporary import temporary_run, temporary_session
 from ddl_train.config import Config, SamplerConfig, WakeConfig
-from ddl_train.ingest import ingest
 from ddl_train.memory.index import VectorIndex
 from ddl_train.memory.kinds import TRAINED_PER_LIST, num_lists
 from ddl_train.memory.store import Memory
 from ddl_train.records import BASE, ConceptPair, FloatArray, Progress, Proposal, Scores, Verdict
-from ddl_train.roles.prompts import load_pack
-from ddl_train.session import open_session
-from ddl_train.storage.run import Run
-from ddl_train.wake import wake
 
 MIN_INDEX_RATIO = 5.0
 MIN_EXACT_RATIO = 0.5
@@ -82,14 +78,22 @@ def index_speed(
     has_goal = num_vectors >= GOAL_SIZE
     what = f"{num_vectors:,} x {width}, {num_rounds} rounds of {NUM_QUERIES} queries"
     return [
-        _ratio(
+        ratio(
             "M6 index over exact search, queries/s",
             by_lists,
             by_all,
+            NUM_QUERIES,
             goal=MIN_INDEX_RATIO if has_goal else None,
             detail=f"{lists.factory}, nprobe {lists.effort}, recall@10 {recall:.3f}, {what}",
         ),
-        _ratio("M6 exact over numpy product", by_all, by_numpy, goal=MIN_EXACT_RATIO, detail=what),
+        ratio(
+            "M6 exact over numpy product",
+            by_all,
+            by_numpy,
+            NUM_QUERIES,
+            goal=MIN_EXACT_RATIO,
+            detail=what,
+        ),
     ]
 
 
@@ -130,38 +134,21 @@ def sampler_cost(
 
 def seconds_per_dream(config: Config) -> float:
     """Wall time of `wake` for a pair, in a batch of the config on its own sources and model."""
-    with tempfile.TemporaryDirectory(prefix="ddl-bench-") as folder:
-        config = config.model_copy(update={"checkpoints_dir": folder})
-        pack_dir = load_pack(config.wake.prompts).dir
-        with Run.create(config, pack_dir=pack_dir) as run, open_session(run) as session:
-            ingest(session, config.memory.sources, cycle=0)
-            size = config.wake.batch_size
-            pairs = session.memory.next_batch(0, 0, size + 4, config.wake, BASE, config.seed)
-            start = time.perf_counter()
-            for part in (pairs[:4], pairs[4:]):
-                start = time.perf_counter()
-                wake(
-                    part,
-                    generator=session.generator,
-                    critic=session.critic,
-                    embedder=session.embedder,
-                    space=session.memory,
-                    special_tokens=session.engine.special_tokens,
-                    config=config.wake,
-                    adapter=BASE,
-                    seed=0,
-                )
-            return (time.perf_counter() - start) / max(len(pairs) - 4, 1)
+    size = config.wake.batch_size
+    with temporary_session(config) as session:
+        pairs = some_pairs(session, size + 4)
+        dream(session, pairs[:4], 4)
+        start = time.perf_counter()
+        dream(session, pairs[4:], size)
+        return (time.perf_counter() - start) / max(len(pairs) - 4, 1)
 
 
 @contextmanager
 def _memory_of(config: Config, size: int, embedder: ClusteredEmbedder) -> Iterator[Memory]:
     """A memory of so many concepts in a temporary run."""
-    with tempfile.TemporaryDirectory(prefix="ddl-bench-") as folder:
-        config = config.model_copy(update={"checkpoints_dir": folder})
-        with Run.create(config, pack_dir=load_pack(config.wake.prompts).dir) as run:
-            fill(run, size, embedder)
-            yield Memory(run, embedder)
+    with temporary_run(config) as run:
+        fill(run, size, embedder)
+        yield Memory(run, embedder)
 
 
 class _Turns:
@@ -240,23 +227,3 @@ def _flat(
 def _multiply(queries: FloatArray, matrix: FloatArray) -> None:
     for start in range(0, len(matrix), _BLOCK):
         queries @ matrix[start : start + _BLOCK].T
-
-
-def _ratio(
-    name: str,
-    ours: Sequence[float],
-    plain: Sequence[float],
-    *,
-    goal: float | None,
-    detail: str,
-) -> Figure:
-    ratios = [there / here for here, there in zip(ours, plain, strict=True)]
-    rates = [NUM_QUERIES / statistics.median(arm) for arm in (ours, plain)]
-    value = statistics.median(ratios)
-    return Figure(
-        name=name,
-        value=value,
-        detail=f"{middle(ratios)}; {rates[0]:.0f}/s against {rates[1]:.0f}/s; {detail}",
-        goal="" if goal is None else f"{goal:g}x or more",
-        is_met=goal is None or value >= goal,
-    )
