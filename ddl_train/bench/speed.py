@@ -100,7 +100,9 @@ def overhead_row(options: Options, progress: Progress) -> list[Figure]:
     if options.is_quick:
         wake = config.wake.model_copy(update={"num_pairs": min(config.wake.num_pairs, 60)})
         sleep = config.sleep.model_copy(update={"num_train_epochs": 1.0})
-        config = config.model_copy(update={"wake": wake, "sleep": sleep})
+        asked = config.evaluate.model_copy(update={"max_items": 20})
+        parts = {"wake": wake, "sleep": sleep, "evaluate": asked}
+        config = config.model_copy(update=parts)
     with temporary_session(config) as session:
         return [overhead(session, progress), adapter_swap(session, options.num_rounds)]
 

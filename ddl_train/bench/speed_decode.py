@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from transformers.utils import is_flash_attn_2_available
+from transformers.utils.import_utils import is_flash_attn_2_available
 
 from ddl_train.bench.ceilings import measure_bandwidth, measure_peak
 from ddl_train.bench.figures import Figure, middle, race

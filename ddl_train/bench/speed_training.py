@@ -1,8 +1,7 @@
 """Sleep at speed: M4, how much of the hardware a LoRA uses, beside plain TRL; M5, rows without padding.
 
 M4: a token of LoRA takes 4P FLOP, forward 2P and 2P for the gradients of activations; frozen weights
-get none. The plain arm is TRL's `SFTTrainer` as it comes, with the same rows, LoRA, batches, steps,
-learning rate and precision; its gradient checkpointing, on by default, is off as ours is.
+get none. The plain arm (`training.plain`) has the same rows, LoRA, batches, steps and precision.
 
 M5: the same night padded, `padding_free` and as packs; what share of a pack are tokens, and whether
 the loss is that of the rows one by one.
@@ -14,15 +13,13 @@ import random
 import statistics
 import tempfile
 import time
-from collections.abc import Sequence
-from copy import deepcopy
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
-from datasets import Dataset
-from trl import SFTConfig, SFTTrainer  # type: ignore[attr-defined]  # trl loads them lazily
 
 from ddl_train.bench.ceilings import measure_peak, synchronize
 from ddl_train.bench.figures import Figure, middle, ratio, take_turns
@@ -31,12 +28,18 @@ from ddl_train.engines.transformers_engine import TransformersEngine
 from ddl_train.records import Progress, TrainingRow
 from ddl_train.training.encoding import IGNORED, EncodedRows, encode_rows
 from ddl_train.training.general import read_general
-from ddl_train.training.trainer import lora_config, make_trainer, quiet_libraries
+from ddl_train.training.plain import make_plain_trainer
+from ddl_train.training.trainer import quiet_libraries
 
 MIN_OVER_PLAIN = 1.0
 MIN_FILL = 0.95
 MAX_LOSS_DIFFERENCE = 1e-4
 _SEED = 0
+
+Make = Callable[..., Any]
+"""What makes a trainer: `_ours` or `make_plain_trainer`."""
+_ours = partial(make_trainer, start_from=None)
+
 _WORDS = [
     "the",
     "bee",
@@ -85,8 +88,8 @@ def lora_speed(
     with progress.stage("M4", num_rounds) as bar:
         ours, plain = take_turns(
             (
-                partial(_train, engine, encoded, sleep),
-                partial(_train_plainly, engine, encoded, sleep),
+                partial(_train, engine, encoded, sleep, _ours),
+                partial(_train, engine, encoded, sleep, make_plain_trainer),
             ),
             num_rounds,
             bar.advance,
@@ -131,7 +134,7 @@ def packing_speed(
     joined = base.model_copy(update={"padding_free": True, "packing": False})
     packed = base.model_copy(update={"padding_free": False, "packing": True})
     with progress.stage("M5", num_rounds) as bar:
-        arms = [partial(_train, engine, encoded, one) for one in (joined, packed, padded)]
+        arms = [partial(_train, engine, encoded, one, _ours) for one in (joined, packed, padded)]
         by_joined, by_packed, by_padded = take_turns(arms, num_rounds, bar.advance)
     said = f"{encoded.num_rows} rows, {encoded.num_tokens:,} tokens, {_how(padded)}"
     packs = f"packs of {packed.max_length}"
@@ -180,55 +183,24 @@ def _how(sleep: SleepConfig) -> str:
     return f"{sleep.per_device_train_batch_size} a batch" + ", padding_free" * sleep.padding_free
 
 
-def _train(engine: TransformersEngine, encoded: EncodedRows, sleep: SleepConfig) -> float:
-    """Seconds of one night as `train_lora` makes it."""
+@contextmanager
+def _night(
+    engine: TransformersEngine, encoded: EncodedRows, sleep: SleepConfig, make: Make = _ours
+) -> Iterator[Any]:
+    """A trainer in a folder that is gone afterwards."""
     with (
         tempfile.TemporaryDirectory(prefix="ddl-bench-") as folder,
         quiet_libraries(),
         engine.lend_base() as base,
     ):
-        trainer = make_trainer(
-            base,
-            engine.tokenizer,
-            encoded,
-            sleep,
-            out_dir=Path(folder),
-            seed=_SEED,
-            start_from=None,
-        )
-        return _seconds(trainer, engine.device)
+        yield make(base, engine.tokenizer, encoded, sleep, out_dir=Path(folder), seed=_SEED)
 
 
-def _train_plainly(engine: TransformersEngine, encoded: EncodedRows, sleep: SleepConfig) -> float:
-    """Seconds of the same with TRL's defaults."""
-    with (
-        tempfile.TemporaryDirectory(prefix="ddl-bench-") as folder,
-        quiet_libraries(),
-        engine.lend_base() as base,
-    ):
-        arguments = SFTConfig(
-            output_dir=folder,
-            seed=_SEED,
-            use_cpu=engine.device.type == "cpu",
-            bf16=base.dtype is torch.bfloat16,
-            gradient_checkpointing=sleep.gradient_checkpointing,
-            per_device_train_batch_size=sleep.per_device_train_batch_size,
-            gradient_accumulation_steps=sleep.gradient_accumulation_steps,
-            num_train_epochs=1,
-            learning_rate=sleep.learning_rate,
-            max_length=sleep.max_length,
-            save_steps=10**9,
-            report_to="none",
-            disable_tqdm=True,
-        )
-        columns = {"input_ids": list(encoded.input_ids), "labels": list(encoded.labels)}
-        trainer = SFTTrainer(
-            model=base,
-            args=arguments,
-            train_dataset=Dataset.from_dict(columns),
-            processing_class=deepcopy(engine.tokenizer),
-            peft_config=lora_config(sleep),
-        )
+def _train(
+    engine: TransformersEngine, encoded: EncodedRows, sleep: SleepConfig, make: Make
+) -> float:
+    """Seconds of one night."""
+    with _night(engine, encoded, sleep, make) as trainer:
         return _seconds(trainer, engine.device)
 
 
@@ -244,20 +216,7 @@ def _seconds(trainer: Any, device: torch.device) -> float:
 
 def _fill(engine: TransformersEngine, encoded: EncodedRows, packed: SleepConfig) -> Figure:
     """Share of the packs' room that holds tokens."""
-    with (
-        tempfile.TemporaryDirectory(prefix="ddl-bench-") as folder,
-        quiet_libraries(),
-        engine.lend_base() as base,
-    ):
-        trainer: Any = make_trainer(
-            base,
-            engine.tokenizer,
-            encoded,
-            packed,
-            out_dir=Path(folder),
-            seed=_SEED,
-            start_from=None,
-        )
+    with _night(engine, encoded, packed) as trainer:
         num_packs = len(trainer.train_dataset)
     fill = encoded.num_tokens / (num_packs * packed.max_length)
     return Figure(
@@ -271,21 +230,7 @@ def _fill(engine: TransformersEngine, encoded: EncodedRows, packed: SleepConfig)
 
 def _equality(engine: TransformersEngine, encoded: EncodedRows, sleep: SleepConfig) -> Figure:
     """Loss of the rows as they are joined, less their loss one by one, in nats a token."""
-    with (
-        tempfile.TemporaryDirectory(prefix="ddl-bench-") as folder,
-        quiet_libraries(),
-        engine.lend_base() as base,
-        torch.no_grad(),
-    ):
-        trainer: Any = make_trainer(
-            base,
-            engine.tokenizer,
-            encoded,
-            sleep,
-            out_dir=Path(folder),
-            seed=_SEED,
-            start_from=None,
-        )
+    with _night(engine, encoded, sleep) as trainer, torch.no_grad():
         trainer.model.eval()
         together = _mean_loss(trainer.model, trainer.get_train_dataloader())
         rows = zip(encoded.input_ids, encoded.labels, strict=True)

@@ -86,13 +86,17 @@ def speed(
 
 def _print(figures: "Sequence[Figure]") -> None:
     from rich.table import Table
+    from rich.text import Text
 
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("figure", "value", "goal", "", "detail"):
-        table.add_column(name, justify="right" if name == "value" else "left")
+    table.add_column("figure")
+    table.add_column("value", justify="right")
+    table.add_column("goal", no_wrap=True)
+    table.add_column("", no_wrap=True)
     for figure in figures:
         verdict = "" if not figure.goal else "met" if figure.is_met else "missed"
-        table.add_row(figure.name, f"{figure.value:.3g}", figure.goal, verdict, figure.detail)
+        said = Text.assemble(figure.name, (f"\n{figure.detail}\n", "dim"))
+        table.add_row(said, f"{figure.value:.3g}", figure.goal, verdict)
     output().print(table)
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from ddl_train.bench.figures import Figure
-from ddl_train.bench.loop import MAX_OVERHEAD, bench_loop
+from ddl_train.bench.loop import bench_loop
 from ddl_train.config import parse_config
 from ddl_train.records import SilentProgress
 from tests.tiny import make_tiny
@@ -34,19 +34,23 @@ def figures(tmp_path_factory: pytest.TempPathFactory) -> list[Figure]:
     return bench_loop(config, num_pairs=4, num_rounds=1, progress=SilentProgress())
 
 
-def test_overhead_both_ways_of_dreaming_and_the_critic_are_measured(figures: list[Figure]) -> None:
+def test_overhead_swap_both_ways_of_dreaming_and_the_critic_are_measured(
+    figures: list[Figure],
+) -> None:
     assert [figure.name for figure in figures] == [
-        "wall time outside model compute",
-        "dreams, a batch of 4 over one at a time",
-        "dreams, batches of 2 over one at a time",
+        "M8 wall time outside model compute",
+        "M8 adapter swap, ms",
+        "M10 dreams/s, 4 in a batch over one at a time",
+        "M10 dreams/s, batches of 2 over one at a time",
         "critic, logits over generated scores",
     ]
     assert all(figure.value > 0 for figure in figures)
 
 
 def test_overhead_meets_its_goal_when_it_is_small(figures: list[Figure]) -> None:
-    assert figures[0].is_met == (figures[0].value <= MAX_OVERHEAD)
+    assert figures[0].goal == "10% or less"
+    assert figures[0].is_met == (figures[0].value <= 0.1)
 
 
-def test_batches_of_the_config_have_no_goal(figures: list[Figure]) -> None:
-    assert [bool(figure.goal) for figure in figures] == [True, True, False, True]
+def test_a_swap_and_batches_of_the_config_have_no_goal(figures: list[Figure]) -> None:
+    assert [bool(figure.goal) for figure in figures] == [True, False, True, False, True]
