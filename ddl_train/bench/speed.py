@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ddl_train.bench.figures import Figure
-from ddl_train.bench.speed_critic import critic_speed
 from ddl_train.bench.random_models import random_engine
+from ddl_train.bench.speed_critic import critic_speed
 from ddl_train.bench.speed_decode import Load, decode_speed
 from ddl_train.bench.speed_loop import adapter_swap, dreams, overhead, some_pairs
 from ddl_train.bench.speed_memory import index_speed, sampler_cost, seconds_per_dream

@@ -12,10 +12,8 @@ turned.
 """
 
 import statistics
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -26,6 +24,7 @@ from ddl_train.bench.critique import auc, auc_interval, own_proposals
 from ddl_train.bench.figures import Figure, middle, race
 from ddl_train.bench.pairs import PairSource
 from ddl_train.bench.speaker import Speaker
+from ddl_train.bench.temporary import temporary_session
 from ddl_train.config import Config
 from ddl_train.engines.batches import by_length, pad_left
 from ddl_train.engines.passes import forward
@@ -34,9 +33,8 @@ from ddl_train.ingest import ingest
 from ddl_train.probes.phrases import flip_signs
 from ddl_train.records import BASE, Concept, ConceptPair, Progress, Proposal, Sampling
 from ddl_train.roles.critic import HIGH, LOW
-from ddl_train.roles.prompts import PromptPack, load_pack
-from ddl_train.session import Session, open_session
-from ddl_train.storage.run import Run
+from ddl_train.roles.prompts import PromptPack
+from ddl_train.session import Session
 
 SHARE_OF_LIMIT = 0.7
 MAX_LOSS = 0.01
@@ -67,7 +65,7 @@ def critic_speed(
         num_rounds: of each race.
         progress: told of the rounds.
     """
-    with _opened(config) as session:
+    with temporary_session(config) as session:
         judged = list(_judged(session, num_ideas))
         ideas = [one.proposal for one in judged]
         axes = session.pack.axes
@@ -240,13 +238,3 @@ def _proposal(a: str, b: str, text: str) -> Proposal:
         num_prompt_tokens=0,
         num_completion_tokens=0,
     )
-
-
-@contextmanager
-def _opened(config: Config) -> Iterator[Session]:
-    """A session in a temporary run."""
-    with tempfile.TemporaryDirectory(prefix="ddl-bench-") as folder:
-        config = config.model_copy(update={"checkpoints_dir": folder})
-        pack_dir = load_pack(config.wake.prompts).dir
-        with Run.create(config, pack_dir=pack_dir) as run, open_session(run) as session:
-            yield session

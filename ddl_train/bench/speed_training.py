@@ -13,7 +13,7 @@ import random
 import statistics
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -29,7 +29,7 @@ from ddl_train.records import Progress, TrainingRow
 from ddl_train.training.encoding import IGNORED, EncodedRows, encode_rows
 from ddl_train.training.general import read_general
 from ddl_train.training.plain import make_plain_trainer
-from ddl_train.training.trainer import quiet_libraries
+from ddl_train.training.trainer import make_trainer, quiet_libraries
 
 MIN_OVER_PLAIN = 1.0
 MIN_FILL = 0.95
