@@ -135,7 +135,7 @@ def _quantization(config: ModelConfig, device: torch.device) -> dict[str, Any]:
             bnb_4bit_use_double_quant=True,
             bnb_4bit_compute_dtype=choose_dtype(config, device),
         ),
-        "device_map": {"": device.index or 0},
+        "device_map": {"": torch.cuda.current_device()},
     }
 
 

@@ -6,12 +6,13 @@ from pathlib import Path
 
 import psutil
 import pytest
+import torch
 from accelerate import Accelerator
 from datasets import Dataset
 from safetensors.torch import load_file
 
 from ddl_train.config import ModelConfig, SleepConfig
-from ddl_train.engines.transformers_engine import TransformersEngine
+from ddl_train.engines.transformers_engine import TransformersEngine, load_engine
 from ddl_train.errors import ConfigError, Interrupted, ResourceError
 from ddl_train.training import processes, rank
 from ddl_train.training.encoding import IGNORED, encode_rows
@@ -206,6 +207,21 @@ def test_accelerate_configs_that_are_not_covered_are_refused(
     path.write_text(f"compute_environment: LOCAL_MACHINE\nuse_cpu: false\ndebug: false\n{text}")
     with pytest.raises(ConfigError, match=sentence):
         is_sharded(two(num_processes=2, accelerate_config=str(path)), ON_CPU)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_a_base_put_aside_frees_the_device_and_comes_back_as_it_was(
+    engine: TransformersEngine,
+) -> None:
+    on_gpu = load_engine(engine.config.model_copy(update={"device": "cuda"}))
+    with on_gpu.lend_base() as base:
+        before = {name: tensor.clone() for name, tensor in base.state_dict().items()}
+        with processes.aside(base):
+            assert base.device.type == "cpu"
+        assert base.device.type == "cuda"
+        after = base.state_dict()
+        assert all(torch.equal(after[name], before[name]) for name in before)
 
 
 def test_a_run_that_is_itself_launched_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
