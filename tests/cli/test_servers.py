@@ -70,6 +70,7 @@ def test_a_critic_on_a_server_decides_as_the_local_one(
     assert facts["servers"]["critic"]["scores"] == "text"
 
 
+@pytest.mark.slow
 def test_a_cascade_with_both_critics_on_servers_refuses_like_the_local_one(
     world: Path, tmp_path: Path, server: ModelServer
 ) -> None:
