@@ -231,3 +231,17 @@ def test_the_command_says_where_the_page_is(tmp_path: Path) -> None:
     assert result.exit_code == 0, result.output
     assert result.output.startswith(f"{run_dir}/report/report.html, ")
     assert (run_dir / "report" / "report.html").is_file()
+
+
+def test_what_the_cascade_lost_stands_in_a_table(tmp_path: Path) -> None:
+    run_dir = made_run(tmp_path)
+    with Run.open(run_dir) as run, transaction(run.database) as database:
+        database.execute(
+            "UPDATE verdicts SET audit = 'screen: support 0.4 is below 0.5' "
+            "WHERE rejected_because IS NULL"
+        )
+    page = page_of(run_dir, tmp_path / "out")
+    assert "The cascade before it" in page
+    rows = [re.findall(r"<t[hd][^>]*>([^<]*)", row) for row in re.findall(r"<tr>.*?</tr>", page)]
+    short = next(row for row in rows if row and row[0] == "short critic")
+    assert short[-1].replace("\N{NO-BREAK SPACE}", " ") == "4 (51 to 100 %)"
