@@ -12,6 +12,7 @@ from ddl_train.bench.figures import Figure
 from ddl_train.bench.random_models import random_engine
 from ddl_train.bench.speed_critic import critic_speed
 from ddl_train.bench.speed_decode import Load, decode_speed
+from ddl_train.bench.speed_engine import batching_speed, sharing_speed
 from ddl_train.bench.speed_loop import adapter_swap, dreams, overhead, some_pairs
 from ddl_train.bench.speed_memory import index_speed, sampler_cost, seconds_per_dream
 from ddl_train.bench.speed_training import lora_speed, packing_speed, some_rows
@@ -78,6 +79,35 @@ def packing_row(options: Options, progress: Progress) -> list[Figure]:
     return packing_speed(engine, rows, sleep, num_rounds=options.num_rounds, progress=progress)
 
 
+def _writer(options: Options) -> TransformersEngine:
+    """What writes: the config's model; on a GPU one of a size that a GPU is for."""
+    if _is_on_gpu(options) and not options.is_quick:
+        return random_engine("Qwen3-0.6B", options.config.model)
+    return load_engine(options.config.model)
+
+
+def batching_row(options: Options, progress: Progress) -> list[Figure]:
+    """M2."""
+    return batching_speed(
+        _writer(options),
+        num_batches=1 if options.is_quick else 4,
+        num_rounds=options.num_rounds,
+        progress=progress,
+    )
+
+
+def sharing_row(options: Options, progress: Progress) -> list[Figure]:
+    """M3."""
+    return sharing_speed(
+        _writer(options),
+        options.config,
+        ("default", "terse"),
+        num_pairs=64 if options.is_quick else 256,
+        num_rounds=options.num_rounds,
+        progress=progress,
+    )
+
+
 def index_row(options: Options, progress: Progress) -> list[Figure]:
     """M6."""
     size = 50_000 if options.is_quick else 1_000_000
@@ -133,6 +163,8 @@ def _is_on_gpu(options: Options) -> bool:
 
 ROWS: Mapping[str, Callable[[Options, Progress], list[Figure]]] = {
     "M1": decode_row,
+    "M2": batching_row,
+    "M3": sharing_row,
     "M4": lora_row,
     "M5": packing_row,
     "M6": index_row,

@@ -41,7 +41,10 @@ def work_on(config: Config, *, pack_dir: Path) -> "Iterator[Session]":
             with open_session(run, should_stop=stop) as session:
                 for key, before, after in run.changes:
                     say(f"{key} was {before!r} and is {after!r} from here on")
-                yield session
+                try:
+                    yield session
+                finally:
+                    _say_notes(session)
     except DdlTrainError:
         if is_new and is_run(run_dir) and not _has_dreamt(run_dir):
             shutil.rmtree(run_dir)
@@ -58,7 +61,16 @@ def take_up(run_dir: Path) -> "Iterator[Session]":
         from ddl_train.session import open_session
 
         with open_session(run, should_stop=stop) as session:
-            yield session
+            try:
+                yield session
+            finally:
+                _say_notes(session)
+
+
+def _say_notes(session: "Session") -> None:
+    """What the engine has found out about this machine, a line each."""
+    for note in session.engine.room.notes:
+        say(note)
 
 
 def _has_dreamt(run_dir: Path) -> bool:
