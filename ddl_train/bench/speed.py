@@ -15,6 +15,7 @@ from ddl_train.bench.speed_decode import Load, decode_speed
 from ddl_train.bench.speed_engine import batching_speed, sharing_speed
 from ddl_train.bench.speed_loop import adapter_swap, dreams, overhead, some_pairs
 from ddl_train.bench.speed_memory import index_speed, sampler_cost, seconds_per_dream
+from ddl_train.bench.speed_tax import tax_of_looking
 from ddl_train.bench.speed_training import lora_speed, packing_speed, some_rows
 from ddl_train.bench.temporary import temporary_session
 from ddl_train.config import Config
@@ -33,6 +34,8 @@ class Options:
     num_rounds: int = 5
     is_quick: bool = False
     """A tenth to a hundredth of the sizes; goals that ask for the size are not set."""
+    world: str = "quickstart"
+    """Preset of the invented worlds that are looked through."""
 
 
 def decode_row(options: Options, progress: Progress) -> list[Figure]:
@@ -144,6 +147,17 @@ def dreams_row(options: Options, progress: Progress) -> list[Figure]:
         return dreams(session, pairs, min(options.num_rounds, 3), progress)
 
 
+def looking_row(options: Options, progress: Progress) -> list[Figure]:
+    """M9."""
+    return tax_of_looking(
+        options.config,
+        "small" if options.is_quick else options.world,
+        num_worlds=1 if options.is_quick else min(options.num_rounds, 3),
+        progress=progress,
+        has_goal=not options.is_quick,
+    )
+
+
 def sampler_row(options: Options, progress: Progress) -> list[Figure]:
     """M11."""
     sizes = (1_000, 50_000) if options.is_quick else (1_000, 100_000, 10_000_000)
@@ -170,6 +184,7 @@ ROWS: Mapping[str, Callable[[Options, Progress], list[Figure]]] = {
     "M6": index_row,
     "M7": critic_row,
     "M8": overhead_row,
+    "M9": looking_row,
     "M10": dreams_row,
     "M11": sampler_row,
 }

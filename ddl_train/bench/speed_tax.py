@@ -83,7 +83,13 @@ class Spent:
 
 
 def tax_of_looking(
-    config: Config, preset: str, *, num_worlds: int, progress: Progress, has_goal: bool = True
+    config: Config,
+    preset: str,
+    *,
+    num_worlds: int,
+    progress: Progress,
+    has_goal: bool = True,
+    recall: float = RECALL,
 ) -> list[Figure]:
     """M9.
 
@@ -93,6 +99,7 @@ def tax_of_looking(
         num_worlds: over which medians are taken.
         progress: told of the arms.
         has_goal: False for worlds in which there is next to nothing to look through.
+        recall: of what is reachable, at which an arm stops.
     """
     spent: dict[str, list[Spent]] = {name: [] for name in ARMS}
     for world in range(num_worlds):
@@ -100,13 +107,14 @@ def tax_of_looking(
             seed = _FIRST_SEED + config.seed + world
             write_world(Path(folder) / WORLD, seed=seed, preset=preset)
             for name in ARMS:
-                spent[name].append(_live(config, Path(folder), name, progress))
+                spent[name].append(_live(config, Path(folder), name, recall, progress))
     return [
-        _figure(name, goal if has_goal else None, spent, preset) for name, goal in GOALS.items()
+        _figure(name, goal if has_goal else None, spent, preset, recall)
+        for name, goal in GOALS.items()
     ]
 
 
-def _live(config: Config, folder: Path, name: str, progress: Progress) -> Spent:
+def _live(config: Config, folder: Path, name: str, recall: float, progress: Progress) -> Spent:
     """One arm in the world of a folder, until it has found enough or nothing is left."""
     own = arm_config(config, folder, name)
     oracle = Oracle.of(load_world(folder / WORLD))
@@ -114,7 +122,7 @@ def _live(config: Config, folder: Path, name: str, progress: Progress) -> Spent:
         Run.create(own, pack_dir=load_pack(own.wake.prompts).dir) as run,
         progress.stage(f"M9 {name}", 100) as bar,
     ):
-        hunt = _Hunt(run, oracle, bar)
+        hunt = _Hunt(run, oracle, recall, bar)
         with open_session(run, should_stop=hunt.is_over) as session:
             run.start_cycle(0)
             with suppress(Interrupted):
@@ -143,9 +151,10 @@ def arm_config(config: Config, folder: Path, name: str) -> Config:
 class _Hunt:
     """What an arm has found so far, and whether that is enough."""
 
-    def __init__(self, run: Run, oracle: Oracle, bar: StageProgress) -> None:
+    def __init__(self, run: Run, oracle: Oracle, enough: float, bar: StageProgress) -> None:
         self._run = run
         self._oracle = oracle
+        self._enough = enough
         self._bar = bar
         self._last = 0
         self._wanted: frozenset[Fact] = frozenset()
@@ -170,7 +179,7 @@ class _Hunt:
         recall = len(self.true & self._wanted) / max(len(self._wanted), 1)
         self._bar.advance(int(100 * recall) - int(100 * self.recall), found=len(self.true))
         self.recall = recall
-        return recall >= RECALL
+        return recall >= self._enough
 
 
 def reachable(run: Run, oracle: Oracle) -> frozenset[Fact]:
@@ -185,13 +194,13 @@ def reachable(run: Run, oracle: Oracle) -> frozenset[Fact]:
 
 
 def _figure(
-    name: str, goal: float | None, spent: Mapping[str, Sequence[Spent]], preset: str
+    name: str, goal: float | None, spent: Mapping[str, Sequence[Spent]], preset: str, recall: float
 ) -> Figure:
     ratios = [
         plain.tax / ours.tax for ours, plain in zip(spent["learned"], spent[name], strict=True)
     ]
     value = statistics.median(ratios)
-    reached = all(one.recall >= RECALL for arm in ("learned", name) for one in spent[arm])
+    reached = all(one.recall >= recall for arm in ("learned", name) for one in spent[arm])
     words = "; ".join(f"{arm}: {_words(spent[arm])}" for arm in ("learned", name))
     return Figure(
         name=f"M9 tokens per true insight, {name} over learned",
@@ -199,7 +208,7 @@ def _figure(
         goal="" if goal is None else f"{goal:g}x or more",
         is_met=goal is None or (reached and value >= goal),
         detail=f"{middle(ratios)}; {preset} world, {len(ratios)} of them; {words}"
-        + ("" if reached else f"; recall {RECALL:g} was not reached"),
+        + ("" if reached else f"; recall {recall:g} was not reached"),
     )
 
 

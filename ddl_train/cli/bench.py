@@ -59,6 +59,9 @@ def speed(
     quick: Annotated[
         bool, typer.Option("--quick", help="Small sizes; goals of size fall.")
     ] = False,
+    world: Annotated[
+        str, typer.Option(help="Preset of the worlds that M9 looks through: quickstart, standard.")
+    ] = "quickstart",
     json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
@@ -70,7 +73,7 @@ def speed(
     from ddl_train.report.progress import make_progress
 
     figures = bench_speed(
-        Options(config=chosen, num_rounds=rounds, is_quick=quick),
+        Options(config=chosen, num_rounds=rounds, is_quick=quick, world=world),
         rows or [],
         progress=make_progress(side_output(), is_quiet=quiet),
     )
