@@ -12,13 +12,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from ddl_train.config import Config, CriticServerConfig, Moment, WakeConfig
+from ddl_train.config import Config, CriticServerConfig, Moment
 from ddl_train.engines.embedders import load_embedder
 from ddl_train.engines.ray_engine import RayEngine
 from ddl_train.engines.server_engine import ServerEngine
 from ddl_train.engines.transformers_engine import TransformersEngine, load_engine
 from ddl_train.engines.vllm_engine import VllmEngine
-from ddl_train.errors import ModelError, ServerError
+from ddl_train.errors import ServerError
 from ddl_train.memory.reading import longest_texts
 from ddl_train.memory.store import Memory
 from ddl_train.records import (
@@ -26,12 +26,11 @@ from ddl_train.records import (
     ConceptPair,
     Critic,
     Embedder,
-    Engine,
     Generator,
     JsonObject,
-    TextModel,
 )
 from ddl_train.roles.critic import LogitCritic
+from ddl_train.roles.elsewhere import load_larger, make_servers, make_vllm, second_critic
 from ddl_train.roles.generator import ModelGenerator, check_pack, dream_prompt
 from ddl_train.roles.prompts import PromptPack, load_pack
 from ddl_train.storage.run import Run
@@ -221,14 +220,14 @@ def open_session(
     check_pack(load_pack(run.prompts_dir), config.wake)
     engine = load_engine(config.model)
     engine.take_up(run.engine)
-    larger = _load_larger(config.wake)
+    larger = load_larger(config.wake)
     embedder = load_embedder(config.memory.embedder, engine)
     _check_longest_prompt(run, engine)
     run.keep_changes()
     pack = load_pack(run.prompts_dir)
     memory = Memory(run, embedder)
-    servers = _servers(config.wake, engine)
-    vllm = _vllm(config.wake, engine)
+    servers = make_servers(config.wake, engine)
+    vllm = make_vllm(config.wake, engine)
     judging = vllm if vllm is not None and "critic" in vllm.config.roles else engine
     workers = None if config.wake.workers is None else RayEngine(engine, config.wake.workers)
     session = Session(
@@ -239,7 +238,7 @@ def open_session(
         pack=pack,
         generator=ModelGenerator(engine, pack, config.wake),
         critic=critic or LogitCritic(judging, pack, config.wake, judge=servers.get("critic")),
-        second=_second(config.wake, engine, pack, larger or servers.get("second")),
+        second=second_critic(config.wake, engine, pack, larger or servers.get("second")),
         servers=servers,
         vllm=vllm,
         workers=workers,
@@ -280,56 +279,3 @@ def _check_longest_prompt(run: Run, engine: TransformersEngine) -> None:
         for operator in config.operators:
             prompt = dream_prompt(pack, operator, *texts, verbalised=config.verbalised)
             engine.prompt_ids(prompt, room=config.max_answer_tokens)
-
-
-def _load_larger(config: WakeConfig) -> TransformersEngine | None:
-    """The larger critic's model, where it runs here.
-
-    Raises:
-        ModelError: it cannot be loaded.
-        ResourceError: the machine lacks what was asked for.
-    """
-    local = config.cascade.second.local if config.cascade.second else None
-    if local is None:
-        return None
-    try:
-        return load_engine(local)
-    except ModelError as error:
-        raise ModelError(f"wake.cascade.second.local: {error}") from None
-
-
-def _second(
-    config: WakeConfig, engine: Engine, pack: PromptPack, judge: TextModel | None
-) -> Critic | None:
-    """The larger critic. Support is not asked of it, so the local base only stands by."""
-    if judge is None:
-        return None
-    asked = config.model_copy(update={"min_support": None})
-    return LogitCritic(engine, pack, asked, judge=judge)
-
-
-def _vllm(config: WakeConfig, engine: TransformersEngine) -> VllmEngine | None:
-    """What a config says of vLLM; it starts when it is first asked."""
-    if config.vllm is None:
-        return None
-    return VllmEngine(engine, config.vllm, room=config.max_answer_tokens + 1)
-
-
-def _servers(config: WakeConfig, engine: TransformersEngine) -> dict[str, ServerEngine]:
-    """The servers that a config names, by role; none of them is asked anything yet."""
-    second = config.cascade.second
-    named = {
-        "generator": ("wake.generator", config.generator),
-        "critic": ("wake.critic", config.critic),
-        "second": ("wake.cascade.second.server", second.server if second else None),
-    }
-    return {
-        role: ServerEngine(
-            server,
-            where=where,
-            special_tokens=engine.special_tokens,
-            count=lambda text: len(engine.chat.text_ids(text)),
-        )
-        for role, (where, server) in named.items()
-        if server is not None
-    }

@@ -25,7 +25,6 @@ from ddl_train.roles.student import write_items
 from ddl_train.training.lora import train_lora
 from ddl_train.training.rows import PROPOSE, build_night, keep_insights
 from ddl_train.training.running import TrainedAdapter
-from ddl_train.training.self_distill import prompts_in_context, train_self_distill
 
 Family = Literal["study", "probe"]
 FAMILIES: tuple[Family, ...] = get_args(Family)
@@ -188,6 +187,9 @@ def sleep(
             should_stop=should_stop,
         )
     elif rows:
+        # only where it is asked for: TRL warns of what is experimental when it is imported
+        from ddl_train.training.self_distill import prompts_in_context, train_self_distill
+
         trained = train_self_distill(
             engine,
             rows,
