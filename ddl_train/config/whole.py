@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from ddl_train.config.distill import DistillConfig
 from ddl_train.config.evaluate import EvaluateConfig
@@ -32,6 +32,15 @@ class Config(StageConfig):
     evaluate: EvaluateConfig = EvaluateConfig()
     promote: PromoteConfig = PromoteConfig()
     distill: DistillConfig = DistillConfig()
+
+    @model_validator(mode="after")
+    def _likelihood_is_known(self) -> "Config":
+        if self.model.batching == "continuous" and self.wake.stopping.min_mean_logprob is not None:
+            raise ValueError(
+                "wake.stopping.min_mean_logprob needs the model's own probabilities, which "
+                "continuous batching does not give; set model.batching to static or auto"
+            )
+        return self
 
     @property
     def run_dir(self) -> Path:

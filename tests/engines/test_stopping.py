@@ -95,3 +95,14 @@ def test_a_server_cannot_be_stopped() -> None:
     }
     with pytest.raises(ConfigError, match="stopping is for the local generator"):
         parse_config(values, where="test")
+
+
+def test_continuous_batching_does_not_know_the_likelihood() -> None:
+    values = {
+        "model": {"base": "a", "batching": "continuous"},
+        "memory": {"sources": ["b"]},
+        "name": "c",
+        "wake": {"stopping": {"min_mean_logprob": -2}},
+    }
+    with pytest.raises(ConfigError, match=r"set model\.batching to static or auto"):
+        parse_config(values, where="test")
