@@ -190,7 +190,7 @@ class VectorIndex:
             self.recall = float(num_found / nearest.size)
             if self.recall >= TARGET_RECALL or effort >= widest:
                 return
-            effort = min(2 * effort, widest)
+            effort = min(effort + max(effort // 2, 1), widest)
 
 
 def _view(flat: Any, rows: int) -> FloatArray:
