@@ -13,6 +13,7 @@ from functools import partial
 import numpy as np
 
 from ddl_train.config import SamplerConfig, WakeConfig
+from ddl_train.memory.derived import Derived
 from ddl_train.memory.draw import Mixture
 from ddl_train.memory.index import IdArray
 from ddl_train.memory.learned import REVISITS_EACH, Looker
@@ -20,10 +21,9 @@ from ddl_train.memory.operators import choose_operators, read_shares
 from ddl_train.memory.reading import read_pairs, select_in
 from ddl_train.memory.revisits import draw_revisits, num_wanted
 from ddl_train.memory.sampler import Block, NumberLine, num_pairs
-from ddl_train.memory.space import Lineages, read_space
+from ddl_train.memory.space import read_space
 from ddl_train.memory.strata import Strata
 from ddl_train.memory.vectors import Vectors
-from ddl_train.memory.yields import Yields
 from ddl_train.records import ConceptPair
 from ddl_train.storage.database import transaction
 
@@ -56,8 +56,7 @@ def draw_batch(
     connection: sqlite3.Connection,
     vectors: Vectors | None,
     active: Callable[[], IdArray],
-    lineages: Lineages,
-    yields: Yields,
+    derived: Derived,
     *,
     cycle: int,
     batch_index: int,
@@ -78,7 +77,8 @@ def draw_batch(
             "DELETE FROM pairs WHERE pair_id = ?", [(pair_id,) for pair_id, _, _ in stored]
         )
         line, block_ids = _number_line(connection, seed)
-        space = read_space(connection, active(), lineages, config.sampler)
+        lineages, yields = derived.lineages, derived.yields
+        space = read_space(connection, active(), lineages, derived.origins, config.sampler)
         mixture = Mixture(config.sampler, space, line, vectors, rng)
         share = config.revisit_share * _boost(connection, cycle, config.sampler)
         wanted = num_wanted(size, min(share, 1.0), rng)

@@ -208,14 +208,13 @@ class Mixture:
             return {}
         near = self._neighbours(ids)
         is_held = (self._space.place(near.ravel()) >= 0).reshape(near.shape)
-        sources: dict[int, str | int] = {}
+        is_kept = is_held & (near != ids[:, None])
         if name == "near_other_source":
-            sources = self._space.sources(np.concatenate([ids, near[is_held]]))
+            origins = self._space.origins
+            is_kept &= origins.of(np.where(is_held, near, 0)) != origins.of(ids)[:, None]
         lists = {}
-        for concept_id, row, held in zip(ids.tolist(), near, is_held, strict=True):
-            kept = row[held & (row != concept_id)].tolist()
-            if name == "near_other_source":
-                kept = [other for other in kept if sources[other] != sources[concept_id]]
+        for concept_id, row, is_partner in zip(ids.tolist(), near, is_kept, strict=True):
+            kept = row[is_partner].tolist()
             if name == "insight":
                 kept = [other for other in kept if other not in self._space.parents[concept_id]]
             lists[concept_id] = kept

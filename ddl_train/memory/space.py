@@ -1,7 +1,7 @@
 """What the samplers may draw from; its cost does not grow with the number of concepts.
 
 Nothing here walks over all concepts when a batch is drawn. Documents have strength 1 and are not listed; only insights carry weights and parents, and they are
-read as they come. Sources are looked up for the concepts at hand.
+read as they come. Sources are held as a number a concept.
 """
 
 import sqlite3
@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from ddl_train.config import SamplerConfig
 from ddl_train.memory.index import IdArray
-from ddl_train.memory.reading import latest_cycle, select_in, strength_of
+from ddl_train.memory.origins import Origins
+from ddl_train.memory.reading import latest_cycle, strength_of
 
 Ids = tuple[int, int]
 NumberArray = NDArray[np.float64]
@@ -91,7 +92,7 @@ class Space:
     """Those of the ids that are insights."""
     parents: Mapping[int, Ids]
     """Of each insight's concept."""
-    connection: sqlite3.Connection
+    origins: Origins
 
     def place(self, ids: IdArray) -> IdArray:
         """Positions of ids; -1 for what may not be drawn."""
@@ -103,18 +104,13 @@ class Space:
     def holds(self, pair: Ids) -> bool:
         return bool(np.all(self.place(np.array(pair)) >= 0))
 
-    def sources(self, ids: IdArray) -> dict[int, str | int]:
-        """Source of each concept; every insight is a source of its own."""
-        select = (
-            "SELECT c.concept_id, source, insight_id IS NOT NULL FROM concepts c "
-            "LEFT JOIN insights i ON i.concept_id = c.concept_id WHERE c.concept_id IN "
-        )
-        rows = select_in(self.connection, select, np.unique(ids).tolist())
-        return {row[0]: row[0] if row[2] else row[1] for row in rows}
-
 
 def read_space(
-    connection: sqlite3.Connection, ids: IdArray, lineages: Lineages, config: SamplerConfig
+    connection: sqlite3.Connection,
+    ids: IdArray,
+    lineages: Lineages,
+    origins: Origins,
+    config: SamplerConfig,
 ) -> Space:
     """What the samplers of a config need to know of the concepts `ids`, and no more."""
     rows = np.empty(0, dtype=np.int64)
@@ -126,6 +122,8 @@ def read_space(
         is_held = rows < len(ids)
         is_held[is_held] = ids[rows[is_held]] == members[is_held]
         rows = rows[is_held]
+    if config.near_other_source:
+        origins.update()
     if config.strength:
         now = latest_cycle(connection)
         strengths = [lineages.strength(concept_id, now) for concept_id in ids[rows].tolist()]
@@ -135,5 +133,5 @@ def read_space(
         weights=Weights(len(ids), rows if config.strength else rows[:0], values),
         insights=ids[rows],
         parents=lineages.parents,
-        connection=connection,
+        origins=origins,
     )

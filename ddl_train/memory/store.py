@@ -4,29 +4,27 @@
                             |                              |
                   pairs drawn from them -> verdicts -> insights -> study items
 
-This class is the door; the rooms are `sources`, `vectors`, `batches`, `verdicts`, `reading` and
-`forget`. Everything durable happens in a transaction of the run's database; the index is a cache.
+This class is the door; the rooms are `sources`, `vectors`, `batches`, `verdicts`, `view` and `forget`. Everything durable happens in a transaction of the run's database; the index is a cache.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
 from ddl_train.config import WakeConfig
-from ddl_train.memory import batches, forget, reading, sources, stamps
+from ddl_train.memory import batches, forget, sources, stamps
+from ddl_train.memory.derived import Derived
 from ddl_train.memory.forget import Forgotten
 from ddl_train.memory.growing import GrowingIds
 from ddl_train.memory.index import IdArray
 from ddl_train.memory.kinds import limits_of
-from ddl_train.memory.space import Lineages
 from ddl_train.memory.stamps import Stamp
-from ddl_train.memory.study import Asked, read_asked, write_study_items
+from ddl_train.memory.study import Asked, write_study_items
 from ddl_train.memory.vectors import Vectors
 from ddl_train.memory.verdicts import write_verdicts
-from ddl_train.memory.yields import Yields
+from ddl_train.memory.view import MemoryView
 from ddl_train.records import (
     Chunk,
-    Concept,
     ConceptPair,
     Embedder,
     FloatArray,
@@ -41,7 +39,7 @@ from ddl_train.storage.run import Run
 from ddl_train.storage.students import drop_unfinished
 
 
-class Memory:
+class Memory(MemoryView):
     """The memory of an open run."""
 
     def __init__(self, run: Run, embedder: Embedder | None = None) -> None:
@@ -49,11 +47,10 @@ class Memory:
 
         Without one it can be read, drawn from uniformly and made to forget, but takes nothing in.
         """
+        super().__init__(run.database)
         self._run = run
-        self._db = run.database
         self._active: GrowingIds | None = None
-        self._lineages = Lineages(run.database)
-        self._yields = Yields(run.database)
+        self._derived = Derived(run.database)
         self._vectors: Vectors | None = None
         if embedder is not None:
             self._vectors = Vectors(
@@ -127,7 +124,7 @@ class Memory:
         ingested = self._run.ingested
         self._run.drop_ingested([one for one in ingested if forget.matches(one, source_glob)])
         self._active = None
-        self._lineages, self._yields = Lineages(self._db), Yields(self._db)
+        self._derived = Derived(self._db)
         self._run.drop_night(self._run.next_cycle)
         drop_unfinished(self._run)
         remove_index(self._run.index_path)
@@ -135,50 +132,6 @@ class Memory:
             self._vectors.rebuild()
         finish_scrub(self._db)
         return removed
-
-    # Concepts and insights.
-
-    @property
-    def num_concepts(self) -> int:
-        return int(self._db.execute("SELECT count(*) FROM concepts").fetchone()[0])
-
-    @property
-    def num_insights(self) -> int:
-        return int(self._db.execute("SELECT count(*) FROM insights").fetchone()[0])
-
-    def concept(self, concept_id: int) -> Concept:
-        """Raises KeyError for an id that memory does not hold."""
-        return reading.read_concepts(self._db, [concept_id])[concept_id]
-
-    def concepts(self, ids: Sequence[int] | None = None) -> list[Concept]:
-        """Concepts in the order of `ids`, or all in the order of arrival."""
-        if ids is None:
-            return reading.all_concepts(self._db)
-        found = reading.read_concepts(self._db, ids)
-        return [found[concept_id] for concept_id in ids]
-
-    def texts(self) -> Iterator[str]:
-        """Texts of all concepts, read as they are asked for."""
-        return reading.all_texts(self._db)
-
-    def sample_texts(self, most: int = 50_000) -> Iterator[str]:
-        """Texts of documents' concepts; of more than `most` about so many, evenly spread."""
-        return reading.sample_texts(self._db, most)
-
-    def insight(self, insight_id: int) -> Insight:
-        if found := self.insights(ids=[insight_id]):
-            return found[0]
-        raise KeyError(insight_id)
-
-    def insights(
-        self, *, cycle: int | None = None, ids: Sequence[int] | None = None
-    ) -> list[Insight]:
-        """Insights of one cycle, of a list of ids, or all, in the order of admission."""
-        return reading.read_insights(self._db, cycle=cycle, ids=ids)
-
-    def lineage(self, insight_id: int) -> list[Insight]:
-        """An insight and every insight it rests on, oldest first."""
-        return reading.read_lineage(self._db, self.insight(insight_id))
 
     # Neighbours.
 
@@ -213,8 +166,7 @@ class Memory:
             self._db,
             self._vectors,
             self._active_ids,
-            self._lineages,
-            self._yields,
+            self._derived,
             cycle=cycle,
             batch_index=batch_index,
             size=size,
@@ -263,23 +215,6 @@ class Memory:
                 self._active.append(np.array([insight.concept_id for insight in insights]))
         return insights
 
-    def verdicts(
-        self,
-        *,
-        cycle: int | None = None,
-        is_admitted: bool | None = None,
-        limit: int | None = None,
-    ) -> list[Verdict]:
-        """Verdicts in the order they were given; with `limit`, the latest."""
-        return reading.read_verdicts(self._db, cycle=cycle, is_admitted=is_admitted, limit=limit)
-
-    def rejected_pairs(self, cycle: int, limit: int, seed: int) -> list[tuple[Concept, Concept]]:
-        """Pairs, up to a cycle, that only ever were answered NONE or refused by the critic.
-
-        A seeded sample; what a guard refused is left out.
-        """
-        return reading.read_rejected_pairs(self._db, cycle=cycle, limit=limit, seed=seed)
-
     # Study items.
 
     def save_study_items(self, items: Sequence[StudyItem], *, asked: Iterable[Asked] = ()) -> None:
@@ -290,16 +225,6 @@ class Memory:
             asked: insight, family and kind of every question that was put, answered or not.
         """
         write_study_items(self._db, items, asked)
-
-    def asked(self) -> set[Asked]:
-        """Insight, family and kind of every question that was ever put to the model."""
-        return read_asked(self._db)
-
-    def study_items(
-        self, insight_ids: Sequence[int] | None = None, family: str | None = None
-    ) -> list[StudyItem]:
-        """Items by insight and in the order they were written."""
-        return reading.read_study_items(self._db, insight_ids, family)
 
     def close(self) -> None:
         """Write the index for a faster start; it is a cache, so this is optional."""

@@ -15,6 +15,7 @@ from ddl_train.config.sampler import LearnConfig
 from ddl_train.memory.batches import _never_drawn, _number_line, active_ids
 from ddl_train.memory.draw import Draw, Mixture
 from ddl_train.memory.learned import Looker
+from ddl_train.memory.origins import Origins
 from ddl_train.memory.space import Lineages, read_space
 from ddl_train.memory.store import Memory
 from ddl_train.memory.strata import Strata
@@ -86,7 +87,7 @@ def looks(
     found = []
     for number in range(num_looks):
         rng = random.Random(number)
-        space = read_space(db, active_ids(db), lineages, config.sampler)
+        space = read_space(db, active_ids(db), lineages, Origins(db), config.sampler)
         line, _ = _number_line(db, 3)
         mixture = Mixture(config.sampler, space, line, memory._vectors, rng)
         looker = Looker(learn, strata, yields, rng, now=0)
