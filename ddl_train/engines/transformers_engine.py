@@ -76,13 +76,10 @@ class TransformersEngine:
         own = base.model.generation_config.eos_token_id
         also = [own] if isinstance(own, int) else list(own or [])
         self._eos = tuple(dict.fromkeys([*self.chat.eos_token_ids, *also]))
+        self.num_parameters = int(base.model.num_parameters())
+        """Of the base, without the adapters that it may carry later."""
         self._num_used_parameters = num_used_parameters(base.model)
         self._trees: dict[tuple[int, int], IntegerTree] = {}
-
-    @property
-    def num_parameters(self) -> int:
-        """Of the base."""
-        return int(self._base.num_parameters())
 
     @property
     def vocab_size(self) -> int:

@@ -6,10 +6,12 @@ import numpy as np
 
 from ddl_train.config import Config, parse_config
 from ddl_train.records import BASE, EvalReport, ItemResult, Promotion, Usage
+from ddl_train.roles import prompts
 from ddl_train.storage.database import transaction
 from ddl_train.storage.run import Run
 
-PACK = {"pack.yaml": "none: NONE\n", "propose.jinja": "{{ a }} {{ b }}"}
+TERSE = Path(prompts.__file__).parent / "prompts" / "terse"
+PACK = {path.name: path.read_text() for path in sorted(TERSE.iterdir()) if path.is_file()}
 REASONS = ["none: no link", "none: no link", "coherence: 3.1 is below 6.0", None, None]
 
 
