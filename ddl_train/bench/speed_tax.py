@@ -43,7 +43,7 @@ from ddl_train.world.writer import DOCS, write_world
 RECALL = 0.8
 GOALS = {"uniform": 10.0, "neighbours": 2.0}
 """Arm -> how many times the tokens of the learned one it is to cost."""
-_EVERYTHING = ("wake.guards.is_enabled=false",)
+_EVERYTHING = ("wake.guards.is_enabled=false", "wake.cascade={}")
 ARMS: Mapping[str, tuple[str, ...]] = {
     "learned": (
         "wake.batch_size=40",

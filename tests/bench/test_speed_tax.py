@@ -5,19 +5,19 @@ from pathlib import Path
 import pytest
 
 from ddl_train.bench.speed_tax import ARMS, arm_config, tax_of_looking
-from ddl_train.config import load_config
+from ddl_train.config import CascadeConfig, load_config
 from ddl_train.records import SilentProgress
 from tests.worlds import small_world_config
 
 
 def test_arms_differ_in_how_they_look_and_in_what_refuses_first(tmp_path: Path) -> None:
-    config = load_config("configs/quickstart.yaml")
+    config = load_config("configs/quickstart.yaml", ["wake.cascade={distance: {least: 0.2}}"])
     arms = {name: arm_config(config, tmp_path, name) for name in ARMS}
     assert arms["learned"].wake.sampler.learn is not None
     assert arms["uniform"].wake.sampler.learn is None
     for name in ("uniform", "neighbours"):
         assert not arms[name].wake.guards.is_enabled
-        assert arms[name].wake.cascade.screen is None
+        assert arms[name].wake.cascade == CascadeConfig()
     thresholds = {
         (arm.wake.min_novelty, arm.wake.min_coherence, arm.wake.min_utility, arm.wake.min_support)
         for arm in arms.values()
