@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+import torch
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Figure:
@@ -100,5 +102,6 @@ def hardware() -> dict[str, str | int]:
         "cpu": models[0] if models else platform.processor(),
         "cores": cores or 1,
         "threads": os.environ.get("OMP_NUM_THREADS", "all"),
+        **({"gpu": torch.cuda.get_device_name()} if torch.cuda.is_available() else {}),
         "system": f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
     }

@@ -68,9 +68,12 @@ def take_up(run_dir: Path) -> "Iterator[Session]":
 
 
 def _say_notes(session: "Session") -> None:
-    """What the engine has found out about this machine, a line each."""
+    """What the engine has found out about this machine, a line each; of a CPU what is new."""
     for note in session.engine.room.notes:
         say(note)
+    batching = session.engine.found.get("batching")
+    if batching and batching["device"] != "cpu":
+        say(f"texts are written in {batching['kind']} batches: {batching['because']}")
 
 
 def _has_dreamt(run_dir: Path) -> bool:

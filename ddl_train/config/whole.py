@@ -42,6 +42,15 @@ class Config(StageConfig):
             )
         return self
 
+    @model_validator(mode="after")
+    def _workers_write_static(self) -> "Config":
+        if self.model.batching == "continuous" and self.wake.workers is not None:
+            raise ValueError(
+                "wake.workers write in static batches, so that a text does not depend on who writes "
+                "it; set model.batching to static or auto"
+            )
+        return self
+
     @property
     def run_dir(self) -> Path:
         return Path(self.checkpoints_dir) / self.name

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 import torch
 
-from ddl_train.config import ModelConfig
+from ddl_train.config import ModelConfig, parse_config
 from ddl_train.engines.batching import Kind, choose_batching
 from ddl_train.engines.continuous import check_knobs
 from ddl_train.engines.transformers_engine import TransformersEngine, load_engine
-from ddl_train.errors import ModelError
+from ddl_train.errors import ConfigError, ModelError
 from ddl_train.records import BASE, Sampling, Stopping
 from tests.engines.test_adapters import make_adapter
 
@@ -146,3 +146,14 @@ def test_a_trial_of_both_writes_and_counts(paged: TransformersEngine) -> None:
         paged.settle_batching(PROMPTS, sampling=GREEDY, adapter=BASE)
     assert len(tried) == 2
     assert min(tried) > 0
+
+
+def test_workers_do_not_write_so() -> None:
+    values = {
+        "model": {"base": "a", "batching": "continuous"},
+        "memory": {"sources": ["b"]},
+        "name": "c",
+        "wake": {"workers": "ray"},
+    }
+    with pytest.raises(ConfigError, match=r"workers write in static batches"):
+        parse_config(values, where="test")
