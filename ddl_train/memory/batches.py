@@ -14,7 +14,7 @@ import numpy as np
 
 from ddl_train.config import SamplerConfig, WakeConfig
 from ddl_train.memory.derived import Derived
-from ddl_train.memory.draw import Mixture
+from ddl_train.memory.draw import Draw, Mixture
 from ddl_train.memory.index import IdArray
 from ddl_train.memory.learned import REVISITS_EACH, Looker
 from ddl_train.memory.operators import choose_operators, read_shares
@@ -77,64 +77,99 @@ def draw_batch(
             "DELETE FROM pairs WHERE pair_id = ?", [(pair_id,) for pair_id, _, _ in stored]
         )
         line, block_ids = _number_line(connection, seed)
-        lineages, yields = derived.lineages, derived.yields
-        space = read_space(connection, active(), lineages, derived.origins, config.sampler)
-        mixture = Mixture(config.sampler, space, line, vectors, rng)
-        share = config.revisit_share * _boost(connection, cycle, config.sampler)
-        wanted = num_wanted(size, min(share, 1.0), rng)
-        again = partial(
-            draw_revisits,
+        drawn = _draw(
             connection,
-            space,
-            adapter=adapter,
-            rng=rng,
+            vectors,
+            active(),
+            derived,
+            line,
+            rng,
             cycle=cycle,
-            gaps=config.sampler.revisit_gaps,
+            size=size,
+            config=config,
+            adapter=adapter,
         )
-        is_new = partial(_never_drawn, connection)
-        if (learn := config.sampler.learn) is None:
-            revisits = again(wanted)
-            draws = mixture.draw(size - len(revisits), is_new)
-        else:
-            lineages.update()
-            yields.update()
-            strata = Strata(yields, lineages, vectors, now=cycle)
-            looker = Looker(learn, strata, yields, rng, now=cycle)
-            revisits = looker.take_again(again(REVISITS_EACH * wanted), wanted)
-            draws = looker.draw(mixture, space, size - len(revisits), is_new)
-        drawn = [*draws, *revisits]
         chooser = random.Random(f"{seed}/{cycle}/{batch_index}/operators")
         operators = choose_operators(read_shares(connection, config), len(drawn), chooser)
         connection.executemany(
             "UPDATE blocks SET counter = ? WHERE block_id = ?",
             [(line.blocks[place].counter, block_ids[place]) for place in line.visited],
         )
-        connection.executemany(
-            "INSERT INTO pairs (cycle, batch_index, position, pair_number, a_id, b_id, sampler, "
-            "probability, is_revisit, adapter, stratum, operator, chances) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            [
-                (
-                    cycle,
-                    batch_index,
-                    position,
-                    draw.number,
-                    *draw.ids,
-                    draw.sampler,
-                    draw.probability,
-                    draw.is_revisit,
-                    adapter,
-                    draw.stratum,
-                    operator,
-                    json.dumps(
-                        {name: float(f"{chance:.6g}") for name, chance in draw.chances.items()}
-                    ),
-                )
-                for position, (draw, operator) in enumerate(zip(drawn, operators, strict=True))
-            ],
-        )
+        _write_down(connection, drawn, operators, place=(cycle, batch_index), adapter=adapter)
     stored = read_pairs(connection, cycle=cycle, batch_index=batch_index)
     return [pair for _, _, pair in stored]
+
+
+def _draw(
+    connection: sqlite3.Connection,
+    vectors: Vectors | None,
+    active: IdArray,
+    derived: Derived,
+    line: NumberLine,
+    rng: random.Random,
+    *,
+    cycle: int,
+    size: int,
+    config: WakeConfig,
+    adapter: str,
+) -> list[Draw]:
+    """New pairs, by the mixture alone or by what was learned, then those that come back."""
+    lineages, yields = derived.lineages, derived.yields
+    space = read_space(connection, active, lineages, derived.origins, config.sampler)
+    mixture = Mixture(config.sampler, space, line, vectors, rng)
+    share = config.revisit_share * _boost(connection, cycle, config.sampler)
+    wanted = num_wanted(size, min(share, 1.0), rng)
+    again = partial(
+        draw_revisits,
+        connection,
+        space,
+        adapter=adapter,
+        rng=rng,
+        cycle=cycle,
+        gaps=config.sampler.revisit_gaps,
+    )
+    is_new = partial(_never_drawn, connection)
+    if (learn := config.sampler.learn) is None:
+        revisits = again(wanted)
+        return [*mixture.draw(size - len(revisits), is_new), *revisits]
+    lineages.update()
+    yields.update()
+    strata = Strata(yields, lineages, vectors, now=cycle)
+    looker = Looker(learn, strata, yields, rng, now=cycle)
+    revisits = looker.take_again(again(REVISITS_EACH * wanted), wanted)
+    return [*looker.draw(mixture, space, size - len(revisits), is_new), *revisits]
+
+
+def _write_down(
+    connection: sqlite3.Connection,
+    drawn: Sequence[Draw],
+    operators: Sequence[str],
+    *,
+    place: tuple[int, int],
+    adapter: str,
+) -> None:
+    """Keep what was drawn; `place`: cycle and batch."""
+    connection.executemany(
+        "INSERT INTO pairs (cycle, batch_index, position, pair_number, a_id, b_id, sampler, "
+        "probability, is_revisit, adapter, stratum, operator, chances) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        [
+            (
+                *place,
+                position,
+                draw.number,
+                *draw.ids,
+                draw.sampler,
+                draw.probability,
+                draw.is_revisit,
+                adapter,
+                draw.stratum,
+                operator,
+                json.dumps({name: float(f"{chance:.6g}") for name, chance in draw.chances.items()}),
+            )
+            for position, (draw, operator) in enumerate(zip(drawn, operators, strict=True))
+        ],
+    )
 
 
 def pending_batch(
