@@ -92,8 +92,11 @@ def exact_gain_test(differences: Sequence[float], clusters: Sequence[str]) -> fl
     return float(binomtest(num_won, num_won + num_lost, alternative="greater").pvalue)
 
 
-def wilson(num_right: int, num_items: int, *, confidence: float = 0.95) -> tuple[float, float]:
-    """Two-sided interval of a share; (0, 1) when nothing was asked."""
+def wilson(num_right: float, num_items: float, *, confidence: float = 0.95) -> tuple[float, float]:
+    """Two-sided interval of a share; (0, 1) when nothing was asked.
+
+    Numbers of items may be effective ones, which are not whole.
+    """
     if num_items == 0:
         return 0.0, 1.0
     z = float(norm.ppf(0.5 + confidence / 2))

@@ -137,5 +137,5 @@ def _saved(
 
 
 def _share(n: int, total: int) -> JsonObject:
-    low, high = wilson(n, total) if total else (0.0, 1.0)
+    low, high = wilson(n, total)
     return {"n": n, "share": n / total if total else None, "low": low, "high": high}

@@ -17,12 +17,10 @@ import math
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import NormalDist
 
+from ddl_train.probes.statistics import wilson
 from ddl_train.records import JsonObject
 from ddl_train.storage.run import Run
-
-_Z = NormalDist().inv_cdf(0.975)
 
 _PAIRS = """
 SELECT sampler, is_revisit, probability, chances, rejected_because IS NULL AS is_hit,
@@ -62,14 +60,7 @@ def estimate(weights: Sequence[float], hits: Sequence[bool]) -> Estimate | None:
     variance = spread / total**2
     if variance:
         num_effective = min(num_effective, rate * (1 - rate) / variance)
-    return Estimate(rate, *_wilson(rate, num_effective), num_effective)
-
-
-def _wilson(rate: float, n: float) -> tuple[float, float]:
-    """Wilson's score interval; it has a width also where there was no hit."""
-    middle = (rate + _Z**2 / (2 * n)) / (1 + _Z**2 / n)
-    half = _Z / (1 + _Z**2 / n) * math.sqrt(rate * (1 - rate) / n + _Z**2 / (4 * n * n))
-    return max(middle - half, 0.0), min(middle + half, 1.0)
+    return Estimate(rate, *wilson(rate * num_effective, num_effective), num_effective)
 
 
 def sampler_table(run: Run, cycle: int | None = None) -> dict[str, JsonObject]:
