@@ -77,7 +77,7 @@ def _sentence(problem: ErrorDetails) -> str:
         message = "expected " + expected.format(**problem.get("ctx", {}))
     # a check of a whole section names its keys itself
     if problem["type"] == "value_error" and isinstance(problem["input"], dict):
-        return f"{'.'.join(place)}: {message}"
+        return f"{'.'.join(place)}: {message}" if place else message
     got = "nothing" if problem["input"] is None else repr(problem["input"])
     return f"{'.'.join(place)}: got {got}; {message}"
 

@@ -155,5 +155,5 @@ def test_workers_do_not_write_so() -> None:
         "name": "c",
         "wake": {"workers": "ray"},
     }
-    with pytest.raises(ConfigError, match=r"workers write in static batches"):
+    with pytest.raises(ConfigError, match=r"^test: wake\.workers write in static batches"):
         parse_config(values, where="test")
