@@ -9,7 +9,7 @@ base; what sleeps and is measured is always the local base.
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 
 from ddl_train.config import Config, CriticServerConfig, Moment
@@ -247,13 +247,12 @@ def open_session(
         else LogitCritic(workers, pack, config.wake, judge=servers.get("critic")),
         should_stop=should_stop,
     )
-    try:
-        yield session
-    finally:
-        session.keep_engine()
-        memory.close()
+    with ExitStack() as ending:  # each happens, whatever becomes of the others
         if workers is not None:
-            workers.close()
+            ending.callback(workers.close)
+        ending.callback(memory.close)
+        ending.callback(session.keep_engine)
+        yield session
 
 
 _PROMPT_KEYS = (
