@@ -131,8 +131,7 @@ def wake_stage(
             bar.advance(len(pairs), admitted=admitted, rate=f"{admitted / done:.1%}", **lost)
     facts: JsonObject = {"pairs": done, "admitted": admitted, "concepts": memory.num_concepts}
     facts |= {"servers": servers} if servers else {}
-    facts |= {"workers": session.workers.facts} if session.workers is not None else {}
-    facts |= {"engine": found} if (found := session.engine.found) else {}
+    facts |= session.machine_facts
     run.metrics({"cycle": cycle, "stage": "wake", **facts})
     run.finish_stage(cycle, "wake", **facts)  # STATE
 

@@ -178,6 +178,14 @@ class Session:
                     f"to {now['scores']} to go on with scores of another kind"
                 )
 
+    @property
+    def machine_facts(self) -> JsonObject:
+        """What is worth noting of the workers and of what the engine found out; else empty."""
+        facts: JsonObject = {}
+        facts |= {"workers": self.workers.facts} if self.workers is not None else {}
+        facts |= {"engine": found} if (found := self.engine.found) else {}
+        return facts
+
     def seed(self, *parts: str | int) -> int:
         """A seed for one purpose of this run, stable across resumes."""
         text = "/".join(str(part) for part in (self.config.seed, *parts))

@@ -14,7 +14,7 @@ on from its newest checkpoint. Nothing is stored here; the caller keeps what com
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal, TypedDict, get_args
 
 from ddl_train.config import SleepConfig
 from ddl_train.engines.transformers_engine import TransformersEngine
@@ -28,6 +28,16 @@ from ddl_train.training.running import TrainedAdapter
 
 Family = Literal["study", "probe"]
 FAMILIES: tuple[Family, ...] = get_args(Family)
+
+
+class TrainerArguments(TypedDict):
+    """What every way of training is told alike."""
+
+    out_dir: Path
+    seed: int
+    start_from: Path | None
+    progress: Callable[..., None] | None
+    should_stop: Callable[[], bool] | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -175,42 +185,44 @@ def sleep(
         Interrupted: `should_stop` said so, and a checkpoint is saved.
     """
     rows = _mix(pack, material, config, seed, again)
-    if rows and config.objective == "sft":
-        trained = train_lora(
-            engine,
-            rows,
-            config.model_copy(update={"num_train_epochs": 1.0}),  # rows hold all epochs
-            out_dir=night_dir,
-            seed=seed,
-            start_from=None if config.method == "from_base" else start_from,
-            progress=progress,
-            should_stop=should_stop,
-        )
-    elif rows:
-        # only where it is asked for: TRL warns of what is experimental when it is imported
-        from ddl_train.training.self_distill import prompts_in_context, train_self_distill
-
-        trained = train_self_distill(
-            engine,
-            rows,
-            prompts_in_context(
-                [*material.tonight, *material.earlier],
-                material.items,
-                pack,
-                shows_concepts=config.sdft.shows_concepts,
-            ),
-            [row for row in material.general if row.prompt],
-            config,
-            out_dir=night_dir,
-            seed=seed,
-            start_from=None if config.method == "from_base" else start_from,
-            progress=progress,
-            should_stop=should_stop,
-        )
+    if rows:
+        given: TrainerArguments = {
+            "out_dir": night_dir,
+            "seed": seed,
+            "start_from": None if config.method == "from_base" else start_from,
+            "progress": progress,
+            "should_stop": should_stop,
+        }
+        trained = _train(engine, pack, material, rows, config, given)
     else:
         reason = "no insight has a usable study item, so there is nothing to train on"
         trained = TrainedAdapter(dir=None, failed_because=reason, usage=Usage(), metrics={})
     return _night(pack, material, rows, trained, config)
+
+
+def _train(
+    engine: TransformersEngine,
+    pack: PromptPack,
+    material: Material,
+    rows: Sequence[TrainingRow],
+    config: SleepConfig,
+    given: TrainerArguments,
+) -> TrainedAdapter:
+    """Train by the configured objective."""
+    if config.objective == "sft":
+        config = config.model_copy(update={"num_train_epochs": 1.0})  # rows hold all epochs
+        return train_lora(engine, rows, config, **given)
+    # only where it is asked for: TRL warns of what is experimental when it is imported
+    from ddl_train.training.self_distill import prompts_in_context, train_self_distill
+
+    in_context = prompts_in_context(
+        [*material.tonight, *material.earlier],
+        material.items,
+        pack,
+        shows_concepts=config.sdft.shows_concepts,
+    )
+    general = [row for row in material.general if row.prompt]
+    return train_self_distill(engine, rows, in_context, general, config, **given)
 
 
 def _mix(

@@ -121,13 +121,18 @@ def read_sources(
         stamps=tuple(found),
     )
     if not known:
-        if copies and len(first_of) == 1:
-            raise SourceError(
-                f"the sources hold a single document, {next(iter(first_of.values()))}, and copies "
-                f"of it; add documents that say something else ({reading.left_out()})"
-            )
-        check_enough(num_distinct, reading.left_out())
+        _check_first(reading, list(first_of.values()), num_distinct)
     return reading
+
+
+def _check_first(reading: Reading, documents: Sequence[str], num_distinct: int) -> None:
+    """Refuse what is too little to begin with; `documents` are the sources that are no copies."""
+    if reading.copies and len(documents) == 1:
+        raise SourceError(
+            f"the sources hold a single document, {documents[0]}, and copies "
+            f"of it; add documents that say something else ({reading.left_out()})"
+        )
+    check_enough(num_distinct, reading.left_out())
 
 
 def _some(what: str, names: Sequence[str], most: int = 3) -> str:

@@ -174,11 +174,7 @@ def make_plan(
         footprint=footprint,
         corpus=corpus,
         num_insights=per_cycle,
-        wake_tokens=Range(
-            low=wake.num_pairs * (tokens["dream"] + 2),
-            high=wake.num_pairs
-            * (tokens["dream"] + wake.max_answer_tokens + _judging(wake, tokens)),
-        ),
+        wake_tokens=_dreaming(wake, tokens),
         sleep_tokens=items,
         trained_tokens=rows * (tokens["answer"] + tokens["idea"]) * sleep.num_train_epochs,
         evaluate_tokens=ADAPTERS * asked * tokens["answer"],
@@ -193,6 +189,12 @@ def make_plan(
         free_disk_bytes=free_disk(config.run_dir),
         index=kinds_for(corpus.num_concepts, shape.hidden, limits)[0],
     )
+
+
+def _dreaming(wake: WakeConfig, tokens: Mapping[str, float]) -> Range:
+    """Tokens of a wake: every pair answered NONE, or every pair an idea that is judged in full."""
+    idea = tokens["dream"] + wake.max_answer_tokens + _judging(wake, tokens)
+    return Range(low=wake.num_pairs * (tokens["dream"] + 2), high=wake.num_pairs * idea)
 
 
 def _judging(wake: WakeConfig, tokens: Mapping[str, float]) -> float:
