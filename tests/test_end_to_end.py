@@ -101,6 +101,7 @@ def test_two_cycles_on_random_weights_dream_train_save_and_evaluate(
             "sleep": {
                 "kinds": ["propose", "restate"],
                 "general_share": 0.0,
+                "no_link_share": 0.0,  # random weights say NONE by chance
                 "num_train_epochs": 1,
                 "max_length": 2048,
             },
@@ -113,11 +114,7 @@ def test_two_cycles_on_random_weights_dream_train_save_and_evaluate(
         assert [len(session.memory.insights(cycle=cycle)) for cycle in (0, 1)] == [8, 8]
         assert any("蜂" in concept.text for concept in session.memory.concepts())
         nights = [one.facts["sleep"] for one in run.cycles()]
-        # every idea is a row, and so is each question that random weights happened to write well
-        asked = [one for one in session.memory.study_items(family="study") if one.is_checked]
-        early = {one.insight_id for one in session.memory.insights(cycle=0)}
-        num_early = sum(one.insight_id in early for one in asked)
-        assert [night["rows"] for night in nights] == [8 + num_early, 16 + len(asked)]
+        assert [night["rows"] for night in nights] == [8, 16]
         for night in nights:
             verify_adapter(run.adapter(night["candidate"]).path)
         for cycle in (0, 1):
