@@ -34,6 +34,7 @@ from ddl_train.sleep import Material, Night, questions_due, sleep, study
 from ddl_train.storage.night import write_rows
 from ddl_train.training.general import read_general
 from ddl_train.training.processes import check_launch
+from ddl_train.training.rows import keep_insights
 from ddl_train.wake import wake
 
 MAX_NO_LINK = 1000
@@ -159,7 +160,12 @@ def sleep_stage(session: Session, cycle: int, *, progress: Progress) -> None:
     session.rest()
     history = [row.promotion for row in run.promotions()]
     recipe = next_night(decided_reports(run), history, session.config.sleep)
-    config = recipe.config
+    config, seed = recipe.config, session.seed("sleep", cycle)
+    num_known = len(tonight) + len(earlier)
+    tonight, earlier = keep_insights(tonight, earlier, config, seed=seed, again=recipe.again)
+    notes = [*recipe.notes]
+    if over := num_known - len(tonight) - len(earlier):
+        notes.append(f"{over} insights exceed max_insights {config.max_insights}")
     _study_stage(session, cycle, tonight, earlier, config, progress=progress)
     material = Material(
         tonight=tonight,
@@ -174,7 +180,7 @@ def sleep_stage(session: Session, cycle: int, *, progress: Progress) -> None:
             session.pack,
             material,
             config=config,
-            seed=session.seed("sleep", cycle),
+            seed=seed,
             night_dir=run.night_dir(cycle),
             again=recipe.again,
             start_from=None if run.current == BASE else run.adapter(run.current).path,
@@ -183,7 +189,7 @@ def sleep_stage(session: Session, cycle: int, *, progress: Progress) -> None:
         )
     run.record_usage(cycle, "trainer", night.usage, 1, item="night")  # STATE
     write_rows(run.night_dir(cycle), night.rows)
-    facts: JsonObject = {"rows": len(night.rows), "notes": [*recipe.notes, *night.notes]}
+    facts: JsonObject = {"rows": len(night.rows), "notes": [*notes, *night.notes]}
     facts |= night.metrics
     if night.adapter_dir is None:
         facts["skipped"] = night.failed_because

@@ -23,7 +23,7 @@ from ddl_train.records import Concept, Engine, Insight, StudyItem, TrainingRow, 
 from ddl_train.roles.prompts import PromptPack
 from ddl_train.roles.student import write_items
 from ddl_train.training.lora import train_lora
-from ddl_train.training.rows import PROPOSE, build_night, keep_insights
+from ddl_train.training.rows import PROPOSE, build_night
 from ddl_train.training.running import TrainedAdapter
 
 Family = Literal["study", "probe"]
@@ -94,14 +94,13 @@ def study(
         tonight: insights that the current adapter has not been trained on.
         earlier: insights that it has.
         stored: items of both families that exist already.
-        config: kinds and cap.
+        config: kinds.
         asked: questions that were put before, whatever came of them.
         progress: told "n more insights done" and the `total`, once for each family.
 
     Returns:
         New items only, to be stored with `questions_due`, and what they cost.
     """
-    num_kept = sum(map(len, keep_insights(tonight, earlier, config.max_insights)))
     insights = {one.insight_id: one for one in [*tonight, *earlier]}
     due = questions_due(pack, tonight, earlier, stored, asked, config)
     items: list[StudyItem] = []
@@ -119,7 +118,7 @@ def study(
             items += written
             usage += cost
         if progress:
-            progress(num_kept, total=len(FAMILIES) * num_kept)
+            progress(len(insights), total=len(FAMILIES) * len(insights))
     return items, usage
 
 
@@ -136,7 +135,6 @@ def questions_due(
     An insight with no item of a family is asked for them, and each kind only once: the base writes
     greedily, so what it could not say it cannot say the next night either.
     """
-    new, old = keep_insights(tonight, earlier, config.max_insights)
     kinds: dict[Family, list[str]] = {
         "study": [kind for kind in config.kinds if kind != PROPOSE],
         "probe": list(pack.kinds("probe")),
@@ -146,7 +144,7 @@ def questions_due(
     return [
         (insight.insight_id, family, kind)
         for family in FAMILIES
-        for insight in [*new, *old]
+        for insight in [*tonight, *earlier]
         if (insight.insight_id, family) not in have
         for kind in kinds[family]
         if (insight.insight_id, family, kind) not in known
@@ -278,13 +276,9 @@ def _night(
 
 def _left_out(material: Material, taught: set[int], config: SleepConfig) -> list[str]:
     notes = []
-    new, old = keep_insights(material.tonight, material.earlier, config.max_insights)
-    kept = {insight.insight_id for insight in [*new, *old]}
-    everyone = {insight.insight_id for insight in [*material.tonight, *material.earlier]}
-    if over := len(everyone) - len(kept):
-        notes.append(f"{over} insights exceed max_insights {config.max_insights}")
-    if silent := len({insight.insight_id for insight in new} - taught):
-        notes.append(f"{silent} of tonight's insights have no usable study item")
+    if silent := len({insight.insight_id for insight in material.tonight} - taught):
+        why = "" if config.max_steps is None else f", or no room in max_steps {config.max_steps}"
+        notes.append(f"{silent} of tonight's insights have no usable study item{why}")
     if config.general_share and not material.general:
         notes.append(f"general_share {config.general_share:g} is unused: sleep.general is empty")
     if config.no_link_share and not material.rejected:

@@ -107,18 +107,6 @@ def test_a_question_that_brought_no_item_is_not_put_again() -> None:
     assert len(asked.asked) == 1, "a kind that was never put is"
 
 
-def test_only_insights_of_this_night_are_studied() -> None:
-    items, _ = study(
-        student(),
-        PACK,
-        tonight=[an_insight(1)],
-        earlier=[an_insight(2), an_insight(3)],
-        stored=[],
-        config=SleepConfig(max_insights=2, min_answer_support=None),
-    )
-    assert {item.insight_id for item in items} == {1, 3}
-
-
 def test_a_night_says_what_it_trained_on(engine: TransformersEngine, tmp_path: Path) -> None:
     night = run_night(engine, tmp_path)
     assert night.adapter_dir is not None

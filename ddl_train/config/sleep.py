@@ -21,7 +21,9 @@ class SleepConfig(StageConfig):
     """A study item is used only when the base, given the insight, finds its answer at least this
     probable (geometric mean a token)."""
     max_insights: int = Field(400, gt=0)
-    """Cap on the insights of one night; tonight's first, then earlier ones by strength."""
+    """Cap on the insights of one night: tonight's first, then earlier ones. `from_base` keeps the
+    strongest of these; `continue` and `merge` others every night, those first that the last night
+    did not answer."""
     replay_share: Share = 0.2
     """Share of rows from insights of earlier nights, but for `from_base`, which trains on
     every row of every kept insight: nothing else would bring earlier insights back."""
@@ -51,6 +53,9 @@ class SleepConfig(StageConfig):
     fewer than 10 steps has none and still learns."""
     num_train_epochs: float = Field(2.0, gt=0)
     """Passes over the study rows; each draws on through general text and decoys."""
+    max_steps: int | None = Field(None, gt=0)
+    """Cap on the optimizer steps of a night: a longer one has fewer epochs, so that every night
+    costs the same however much is known. None is no cap."""
     per_device_train_batch_size: int = Field(8, gt=0)
     """Rows a forward pass holds; with `packing` it holds one pack of `max_length` tokens."""
     gradient_accumulation_steps: int = Field(1, gt=0)
@@ -100,6 +105,15 @@ class SleepConfig(StageConfig):
             raise ValueError(
                 f"accelerate_config is {self.accelerate_config!r} and num_processes is 1; set "
                 "num_processes to the number of GPUs"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _steps_of_rows(self) -> "SleepConfig":
+        if self.packing and self.max_steps is not None:
+            raise ValueError(
+                f"max_steps is {self.max_steps} and packing true; how many rows a pack holds is not "
+                "known before, so set packing to false or leave max_steps out"
             )
         return self
 

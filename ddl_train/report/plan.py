@@ -162,7 +162,9 @@ def make_plan(
     answers = 1 + config.evaluate.num_distractors
     items = per_cycle * (len(sleep.kinds) + 2) * (tokens["study"] + 3 * tokens["idea"])
     others = 1 - sleep.general_share * bool(sleep.general) - sleep.no_link_share
-    rows = kept * len(sleep.kinds) / others
+    rows = kept * len(sleep.kinds) / others * sleep.num_train_epochs
+    if sleep.max_steps is not None:
+        rows = min(rows, sleep.max_steps * sleep.rows_per_step)
     asked = answers * (num_items + uptake)
     footprint = estimate(shape, config, is_gpu=machine.is_gpu, second=second)
     embeddings = corpus.num_concepts * shape.hidden * 4.0
@@ -176,13 +178,13 @@ def make_plan(
         num_insights=per_cycle,
         wake_tokens=_dreaming(wake, tokens),
         sleep_tokens=items,
-        trained_tokens=rows * (tokens["answer"] + tokens["idea"]) * sleep.num_train_epochs,
+        trained_tokens=rows * (tokens["answer"] + tokens["idea"]),
         evaluate_tokens=ADAPTERS * asked * tokens["answer"],
         passes=count_passes(
             config,
             num_insights=per_cycle,
             num_asked=asked,
-            num_rows=rows * sleep.num_train_epochs,
+            num_rows=rows,
         ),
         # every night's adapter, one optimizer checkpoint beside it, vectors twice (and the index)
         disk_bytes=footprint.adapter_on_disk * (config.num_cycles + 4) + 2 * embeddings + 1e7,

@@ -109,9 +109,12 @@ class Journal:
         return read_adapters(self.database, self.adapters_dir)
 
     def taught(self, version: str) -> set[int]:
-        """Ids of the insights that the night of an adapter was trained on."""
+        """Ids of the insights that an adapter, or one that it was continued from, was trained on."""
         rows = self.database.execute(
-            "SELECT subject_id FROM night_rows WHERE version = ? AND subject = 'insight'",
+            "WITH RECURSIVE line (version) AS (SELECT ? UNION SELECT parent FROM adapters "
+            "JOIN line USING (version) WHERE parent IS NOT NULL) "
+            "SELECT subject_id FROM night_rows JOIN line USING (version) "
+            "WHERE subject = 'insight'",
             (version,),
         )
         return {row["subject_id"] for row in rows}

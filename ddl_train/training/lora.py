@@ -20,6 +20,7 @@ from ddl_train.records import JsonObject, TrainingRow, Usage
 from ddl_train.training.encoding import EncodedRows, Format, encode_rows
 from ddl_train.training.merge import add_deltas, merged_into
 from ddl_train.training.processes import aside, is_sharded, resume_point, train_apart
+from ddl_train.training.rows_apart import rows_apart
 from ddl_train.training.running import (
     Seen,
     TrainedAdapter,
@@ -35,7 +36,7 @@ from ddl_train.training.watcher import Watcher
 
 NOT_OF_THE_NIGHT = {
     *("kinds", "min_answer_support", "max_insights", "replay_share", "general_share"),
-    *("no_link_share", "general", "save_steps", "report_to"),
+    *("no_link_share", "general", "max_steps", "save_steps", "report_to"),
     *("num_processes", "accelerate_config"),
 }
 """Config keys that do not change what is trained from given rows."""
@@ -154,7 +155,12 @@ def _train(
 ) -> Path | None:
     """Train to the end, unless the watcher ends it before, and save what came of it."""
     merged = start_from if config.method == "merge" else None
-    with quiet_libraries(), engine.lend_base() as base, merged_into(base, merged):
+    with (
+        quiet_libraries(),
+        engine.lend_base() as base,
+        merged_into(base, merged),
+        rows_apart(base, config),
+    ):
         trainer = make_trainer(
             base,
             engine.tokenizer,

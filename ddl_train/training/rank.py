@@ -24,6 +24,7 @@ from ddl_train.config import ModelConfig
 from ddl_train.engines.loading import LoadedBase, choose_device, choose_dtype, load_base
 from ddl_train.errors import ModelError, ResourceError
 from ddl_train.training.merge import add_deltas, merged_into
+from ddl_train.training.rows_apart import rows_apart
 from ddl_train.training.running import full_disk_is_said, train_from
 from ddl_train.training.task import (
     FAILURE,
@@ -94,9 +95,10 @@ def _train(task: Task, desk: Desk) -> tuple[Outcome, Any]:
     loaded = _load(task, on_cpu=on_cpu)
     watcher = Watcher(_teller(desk) if RANK == 0 else None, _listener(desk, on_cpu=on_cpu))
     merged = task.start_from if config.method == "merge" else None
-    with quiet_libraries(), merged_into(loaded.model, merged):
+    base = loaded.model
+    with quiet_libraries(), merged_into(base, merged), rows_apart(base, config):
         trainer = make_trainer(
-            loaded.model,
+            base,
             loaded.tokenizer,
             task.encoded,
             config,

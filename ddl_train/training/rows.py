@@ -12,6 +12,7 @@ ever know: every row of every kept insight is in, earlier ones too, and `replay_
 `continue` and `merge` start from weights that know the earlier insights: their rows are a seeded
 sample that fills `replay_share` of the night. `general_share` and `no_link_share` are shares of all
 rows with any method. Nothing is repeated to fill a share: where there is too little, the night is smaller.
+A night ends with the row that fills `max_steps`.
 
 A night of several epochs has its study rows in each, and draws on through the general text and the
 decoys: the same few rows again and again would be learned by heart and hold nothing else in place.
@@ -36,13 +37,26 @@ PROPOSE = "propose"
 
 
 def keep_insights(
-    tonight: Sequence[Insight], earlier: Sequence[Insight], max_insights: int
+    tonight: Sequence[Insight],
+    earlier: Sequence[Insight],
+    config: SleepConfig,
+    *,
+    seed: int,
+    again: Collection[int] = (),
 ) -> tuple[list[Insight], list[Insight]]:
-    """Cut both to `max_insights` in all: tonight's first, the strongest first, the newest first."""
-    new = sorted(tonight, key=_strongest_first)[:max_insights]
+    """Cut both to `max_insights` in all: tonight's first, the strongest first, the newest first.
+
+    What a night from the base leaves out is forgotten, so it keeps the strongest of the earlier
+    ones too. Other nights take turns through all of them, those of `again` first.
+    """
+    new = sorted(tonight, key=_strongest_first)[: config.max_insights]
     seen = {insight.insight_id for insight in tonight}
     old = sorted((one for one in earlier if one.insight_id not in seen), key=_strongest_first)
-    return new, old[: max_insights - len(new)]
+    if config.method != "from_base":
+        old.sort(key=lambda one: one.insight_id)
+        _random(seed, "earlier insights").shuffle(old)
+        old.sort(key=lambda one: one.insight_id not in again)
+    return new, old[: config.max_insights - len(new)]
 
 
 def build_night(
@@ -59,7 +73,10 @@ def build_night(
 ) -> list[TrainingRow]:
     """All epochs of a night, one after another; arguments as of `build_rows`."""
     night: list[TrainingRow] = []
+    most = math.inf if config.max_steps is None else config.max_steps * config.rows_per_step
     for epoch in range(math.ceil(config.num_train_epochs)):
+        if len(night) >= most:
+            break
         rows = build_rows(
             tonight,
             earlier,
@@ -73,7 +90,7 @@ def build_night(
             epoch=epoch,
         )
         night += rows[: round(min(1.0, config.num_train_epochs - epoch) * len(rows))]
-    return night
+    return night if math.isinf(most) else night[: int(most)]
 
 
 def build_rows(
@@ -92,21 +109,20 @@ def build_rows(
     """Mix one epoch of a night.
 
     Args:
-        tonight: insights that the current adapter has not been trained on.
-        earlier: insights that it has.
+        tonight: insights that the current adapter has not been trained on, of `keep_insights`.
+        earlier: insights that it has, of the same.
         items: study items of both; probe items and items that failed their check are passed over.
         general: rows from `read_general`.
         rejected: pairs answered NONE or refused.
         prompts: the run's prompt pack.
-        config: kinds, shares, method, cap.
+        config: kinds, shares, method.
         seed: of this night.
         again: ids of insights whose rows are all in, twice.
         epoch: of this night; others draw other general rows and decoys while there are any.
     """
-    new, old = keep_insights(tonight, earlier, config.max_insights)
     usable = [item for item in items if item.family == "study" and item.is_checked]
-    new_rows = _study_rows(new, usable, "new", prompts, config)
-    old_rows = _study_rows(old, usable, "replay", prompts, config)
+    new_rows = _study_rows(tonight, usable, "new", prompts, config)
+    old_rows = _study_rows(earlier, usable, "replay", prompts, config)
     twice = [row for row in new_rows + old_rows if row.insight_id in again]
     new_rows += [row for row in old_rows if row.insight_id in again]
     old_rows = [row for row in old_rows if row.insight_id not in again]
@@ -200,6 +216,10 @@ def _shuffled(
 ) -> list[TrainingRow]:
     """Seeded order that does not depend on the order given, with no doubles but of `twice`."""
     unique = sorted(set(rows), key=_row_order) + sorted(set(twice), key=_row_order)
-    digest = hashlib.sha256(f"{purpose}/{seed}".encode()).digest()
-    random.Random(int.from_bytes(digest[:8], "big")).shuffle(unique)
+    _random(seed, purpose).shuffle(unique)
     return unique
+
+
+def _random(seed: int, purpose: str) -> random.Random:
+    digest = hashlib.sha256(f"{purpose}/{seed}".encode()).digest()
+    return random.Random(int.from_bytes(digest[:8], "big"))

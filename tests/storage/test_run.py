@@ -248,6 +248,17 @@ def test_an_adapter_knows_what_it_was_taught(tmp_path: Path) -> None:
         assert run.taught(version) == {1, 2}
 
 
+def test_an_adapter_knows_what_those_it_goes_on_from_were_taught(tmp_path: Path) -> None:
+    with a_run(tmp_path) as run:
+        first = install(run, "one", insight_ids=[1, 2], concept_ids=[])
+        second = install(run, "two", insight_ids=[3], concept_ids=[], parent=first)
+        third = install(run, "three", insight_ids=[4], concept_ids=[], parent=second)
+        other = install(run, "four", insight_ids=[5], concept_ids=[])
+        assert run.taught(third) == {1, 2, 3, 4}
+        assert run.taught(first) == {1, 2}
+        assert run.taught(other) == {5}
+
+
 def test_costs_add_up_and_a_repeated_batch_is_entered_once(tmp_path: Path) -> None:
     usage = Usage(num_prompt_tokens=10, num_completion_tokens=2, seconds=0.5, flops=1e9)
     with a_run(tmp_path) as run:

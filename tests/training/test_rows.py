@@ -176,9 +176,37 @@ def test_order_depends_on_the_seed_and_on_nothing_else() -> None:
 def test_tonight_comes_first_and_then_the_strongest() -> None:
     new = [insight(1), insight(2)]
     old = [insight(3, strength=1), insight(4, strength=3), insight(5, strength=2), insight(1)]
-    kept = keep_insights(new, old, 4)
-    assert [[one.insight_id for one in part] for part in kept] == [[2, 1], [4, 5]]
-    assert [one.insight_id for one in keep_insights(new, old, 1)[0]] == [2]
+    assert kept_ids(new, old, 4) == [[2, 1], [4, 5]]
+    assert kept_ids(new, old, 1) == [[2], []]
+
+
+@pytest.mark.parametrize("method", ["continue", "merge"])
+def test_nights_that_go_on_take_turns_through_what_was_before(method: str) -> None:
+    new, old = [insight(1)], [insight(n, strength=n) for n in range(2, 42)]
+    kept = [kept_ids(new, old, 11, method=method, seed=seed)[1] for seed in range(20)]
+    assert {len(ids) for ids in kept} == {10}
+    assert set().union(*kept) == set(range(2, 42))
+
+
+def test_what_the_last_night_did_not_answer_comes_first() -> None:
+    new, old = [insight(1)], [insight(n) for n in range(2, 42)]
+    kept = kept_ids(new, old, 5, method="continue", again={7, 30})[1]
+    assert {7, 30} < set(kept)
+    assert len(kept) == 4
+
+
+def kept_ids(
+    new: list[Insight],
+    old: list[Insight],
+    max_insights: int,
+    *,
+    seed: int = 0,
+    again: Collection[int] = (),
+    **changes: Any,
+) -> list[list[int]]:
+    config = SleepConfig(max_insights=max_insights, **changes)
+    kept = keep_insights(new, old, config, seed=seed, again=again)
+    return [[one.insight_id for one in part] for part in kept]
 
 
 def test_shares_must_leave_room_for_what_is_new() -> None:
@@ -186,7 +214,9 @@ def test_shares_must_leave_room_for_what_is_new() -> None:
         SleepConfig(replay_share=0.5, general_share=0.3, no_link_share=0.2)
 
 
-def a_night(num_train_epochs: float, *, num_general: int = 100) -> list[TrainingRow]:
+def a_night(
+    num_train_epochs: float, *, num_general: int = 100, max_steps: int | None = None
+) -> list[TrainingRow]:
     return build_night(
         [insight(1), insight(2)],
         [],
@@ -195,7 +225,11 @@ def a_night(num_train_epochs: float, *, num_general: int = 100) -> list[Training
         rejected=[],
         prompts=PlainPrompts(),
         config=SleepConfig(
-            kinds=KINDS, num_train_epochs=num_train_epochs, general_share=0.5, no_link_share=0
+            kinds=KINDS,
+            num_train_epochs=num_train_epochs,
+            max_steps=max_steps,
+            general_share=0.5,
+            no_link_share=0,
         ),
         seed=0,
     )
@@ -216,6 +250,16 @@ def test_general_text_comes_again_only_when_all_of_it_was_had() -> None:
     counts = Counter(row for row in a_night(3, num_general=12) if row.origin == "general")
     assert len(counts) == 12
     assert set(counts.values()) == {2}
+
+
+def test_a_night_ends_where_its_steps_do() -> None:
+    assert a_night(3, max_steps=5) == a_night(3)[: 5 * SleepConfig().rows_per_step]
+    assert a_night(3, max_steps=100) == a_night(3)
+
+
+def test_steps_of_packs_cannot_be_counted_before() -> None:
+    with pytest.raises(ValueError, match="set packing to false or leave max_steps out"):
+        SleepConfig(packing=True, max_steps=10)
 
 
 def test_half_an_epoch_is_half_of_its_rows() -> None:
