@@ -6,7 +6,7 @@ there is not run again; one that was stopped goes on inside its run.
 
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -30,7 +30,13 @@ from ddl_train.world.writer import write_world
 
 WORLD_SEEDS = 5_000
 """Worlds of the bench lie beyond the seeds that were used while tuning."""
-SUITES = ("truth", "retention", "skill", "false_memory")
+SUITES = {
+    "truth": ("truth",),
+    "retention": ("retention", "retention_replayed"),
+    "skill": ("skill",),
+    "false_memory": ("false_memory",),
+}
+"""Suite -> probe files of the world: of home, the half that no night replays and the other."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -60,7 +66,10 @@ class Bench:
     def cell_config(self, arm: Arm, seed: int) -> Config:
         """The config of one run."""
         world = self.out / "worlds" / str(seed)
-        paths = [f"evaluate.{suite}=[{world}/probes/{suite}.jsonl]" for suite in SUITES]
+        paths = [
+            f"evaluate.{suite}=[{','.join(f'{world}/probes/{name}.jsonl' for name in names)}]"
+            for suite, names in SUITES.items()
+        ]
         return load_config(
             self.config,
             [
@@ -96,6 +105,7 @@ def run_cell(
         write_world(folder, seed=WORLD_SEEDS + seed, preset=bench.scale.preset)
     oracle = Oracle.of(load_world(folder))
     probes = read_probes(folder / "probes" / "truth.jsonl")
+    replayed = read_probes(folder / "probes" / "retention_replayed.jsonl")
     started = time.monotonic()
     with (
         Run.create(config, pack_dir=load_pack(config.wake.prompts).dir) as run,
@@ -114,7 +124,7 @@ def run_cell(
             "num_cycles": config.num_cycles,
             "overrides": [*bench.scale.overrides, *arm.overrides, *bench.overrides],
             "world": asdict(take_census(load_world(folder))),
-            **measure(session, oracle),
+            **measure(session, oracle, {probe.probe_id for probe in replayed}),
             "in_context": in_context(session, oracle, probes),
             "paired_waking": paired_waking(session, oracle, num_pairs=bench.scale.num_paired),
             "seconds": time.monotonic() - started,
@@ -124,8 +134,14 @@ def run_cell(
     return cell
 
 
-def measure(session: Session, oracle: Oracle) -> JsonObject:
-    """Everything that the run's own records tell, judged by the oracle."""
+def measure(session: Session, oracle: Oracle, replayed: Collection[str]) -> JsonObject:
+    """Everything that the run's own records tell, judged by the oracle.
+
+    Args:
+        session: of a run that is done.
+        oracle: of its world.
+        replayed: probes about facts of home that nights replay in other words.
+    """
     run, memory = session.run, session.memory
     insights = memory.insights()
     cycles = [state for state in run.cycles() if state.stage == "done"]
@@ -141,7 +157,7 @@ def measure(session: Session, oracle: Oracle) -> JsonObject:
                 num_cycles=len(cycles),
             )
         ],
-        "learning": measure_learning(run.reports(), in_use, insights, oracle),
+        "learning": measure_learning(run.reports(), in_use, insights, oracle, replayed),
         "usage": _usage(run),
         "nights": [
             {

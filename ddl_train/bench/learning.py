@@ -6,7 +6,7 @@ transfer is the mean of last row minus diagonal, forward transfer that of what w
 night, less the base.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from ddl_train.records import BASE, EvalReport, Insight, ItemResult, JsonObject
 from ddl_train.world.oracle import Oracle
@@ -20,8 +20,13 @@ def share(items: Iterable[ItemResult]) -> Share:
     return [sum(results), len(results)]
 
 
-def suite_shares(report: EvalReport, true_insights: set[str]) -> JsonObject:
-    """Every suite by kind; uptake of true insights only, truth apart for dreamt and undreamt."""
+def suite_shares(
+    report: EvalReport, true_insights: Collection[str], replayed: Collection[str]
+) -> JsonObject:
+    """Every suite by kind; uptake of true insights only, truth apart for dreamt and undreamt.
+
+    Of home, what no night replays is counted once more by itself.
+    """
     groups: dict[str, list[ItemResult]] = {}
     for item in report.items:
         name = item.suite
@@ -29,6 +34,8 @@ def suite_shares(report: EvalReport, true_insights: set[str]) -> JsonObject:
             name = "uptake_of_false"
         elif item.is_dreamt is not None and item.suite in ("truth", "false_memory"):
             name = f"{item.suite}_{'dreamt' if item.is_dreamt else 'undreamt'}"
+        if item.suite == "retention" and item.probe_id not in replayed:
+            groups.setdefault("retention/never replayed", []).append(item)
         groups.setdefault(f"{name}/{item.kind}", []).append(item)
         groups.setdefault(f"{name}/all", []).append(item)
     return {
@@ -51,6 +58,7 @@ def measure_learning(
     in_use: Sequence[str],
     insights: Sequence[Insight],
     oracle: Oracle,
+    replayed: Collection[str],
 ) -> JsonObject:
     """Shares after every cycle, of the base and of the adapter in use, and the matrix.
 
@@ -59,6 +67,7 @@ def measure_learning(
         in_use: adapter that was current after each cycle.
         insights: all that were admitted.
         oracle: tells which of them are true.
+        replayed: probes about facts of home that nights replay in other words.
     """
     clusters = true_clusters(insights, oracle)
     by_key = {(report.cycle, report.adapter): report for report in reports}
@@ -69,9 +78,9 @@ def measure_learning(
             {
                 "cycle": cycle,
                 "adapter": adapter,
-                "base": _shares(by_key.get((cycle, BASE)), clusters),
-                "in_use": _shares(by_key.get((cycle, adapter)), clusters),
-                "candidate": _shares(candidate[0] if candidate else None, clusters),
+                "base": _shares(by_key.get((cycle, BASE)), clusters, replayed),
+                "in_use": _shares(by_key.get((cycle, adapter)), clusters, replayed),
+                "candidate": _shares(candidate[0] if candidate else None, clusters, replayed),
                 "kl": _kl(by_key.get((cycle, adapter))),
             }
         )
@@ -107,8 +116,10 @@ def ratio(cell: Sequence[int]) -> float | None:
     return cell[0] / cell[1] if cell[1] else None
 
 
-def _shares(report: EvalReport | None, clusters: Mapping[str, int]) -> JsonObject | None:
-    return None if report is None else suite_shares(report, set(clusters))
+def _shares(
+    report: EvalReport | None, clusters: Collection[str], replayed: Collection[str]
+) -> JsonObject | None:
+    return None if report is None else suite_shares(report, clusters, replayed)
 
 
 def _kl(report: EvalReport | None) -> float | None:

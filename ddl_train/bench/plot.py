@@ -43,7 +43,7 @@ PANELS: tuple[tuple[str, Series], ...] = (
     ("precision of what was admitted", _precision),
     ("uptake of all true insights so far", _suite("uptake/all")),
     ("truth never dreamt", _suite("truth_undreamt/all")),
-    ("home world, held-out half", _suite("retention/all")),
+    ("home world", _suite("retention/all")),
     ("skill: compose or say NONE", _suite("skill/all")),
 )
 

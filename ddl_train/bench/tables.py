@@ -203,6 +203,7 @@ KEEPING = (
     Column("believes flipped insights", _last("false_memory_dreamt/all")),
     Column("believes decoys", _last("false_memory_undreamt/decoy")),
     Column("home, less than base", _drop("retention/all")),
+    Column("of it never replayed", _drop("retention/never replayed")),
     Column("skill, less than base", _drop("skill/all")),
     Column("KL to the base", last_kl),
     Column("nights promoted", _promoted),

@@ -8,7 +8,7 @@ import pytest
 from ddl_train.bench.arms import ARMS, find_arms
 from ddl_train.bench.discovery import measure_discovery
 from ddl_train.bench.goals import check_goals
-from ddl_train.bench.learning import backward_transfer, measure_learning
+from ddl_train.bench.learning import backward_transfer, measure_learning, suite_shares
 from ddl_train.bench.placebo import shuffle_answers
 from ddl_train.bench.tables import figure, write_tables
 from ddl_train.config import load_config
@@ -140,7 +140,7 @@ def test_learning_is_asked_of_true_insights_and_by_the_cycle_they_came_in() -> N
         EvalReport(adapter="x", cycle=1, items=(item(1, True), item(2, True), item(3, True))),
         EvalReport(adapter="y", cycle=1, items=(item(1, False), item(2, True), item(3, True))),
     ]
-    learning = measure_learning(reports, ["x", "y"], insights, ORACLE)
+    learning = measure_learning(reports, ["x", "y"], insights, ORACLE, [])
     assert learning["matrix"] == [[[1, 1], [0, 0]], [[0, 1], [1, 1]]]
     assert learning["backward_transfer"] == -1.0
     assert learning["forward_transfer"] == 1.0
@@ -149,6 +149,13 @@ def test_learning_is_asked_of_true_insights_and_by_the_cycle_they_came_in() -> N
     assert last["in_use"]["uptake/forward"]["right"] == [1, 2]
     assert last["in_use"]["uptake_of_false/forward"]["right"] == [1, 1]
     assert last["base"]["uptake/all"]["right"] == [0, 2]
+
+
+def test_of_home_what_no_night_replays_is_counted_once_more_by_itself() -> None:
+    items = (item(1, True, "retention"), item(2, False, "retention"))
+    shares = suite_shares(EvalReport(adapter=BASE, cycle=0, items=items), [], ["2"])
+    assert shares["retention/all"]["right"] == [1, 2]
+    assert shares["retention/never replayed"]["right"] == [1, 1]
 
 
 def test_backward_transfer_needs_two_nights() -> None:
