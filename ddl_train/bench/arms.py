@@ -47,7 +47,7 @@ def _lora(name: str, why: str, *overrides: str) -> Arm:
 
 ARMS: tuple[Arm, ...] = (
     Arm(name="default", why="as configured"),
-    _lora("continued", "goes on from the current adapter", "method=continue"),
+    _lora("from_base", "trained anew from the base each night", "method=from_base"),
     _lora("merged", "each night merged into the base of the next", "method=merge"),
     _lora("bare", "bare statements instead of questions both ways", "kinds=[restate]"),
     Arm(name="no_sleep", why="dreams only; insights in context", can_sleep=False),
@@ -63,6 +63,7 @@ ARMS: tuple[Arm, ...] = (
     Arm(name="no_feedback", why="no insight is dreamt upon", has_feedback=False),
     Arm(name="no_gate", why="every night is kept", has_gate=False),
     Arm(name="uniform", why="all pairs alike", overrides=("wake.sampler={uniform: 1.0}",)),
+    Arm(name="not_learned", why="samplers by their shares", overrides=("wake.sampler.learn=null",)),
     _lora(
         "sdft",
         "the base in context as teacher",
@@ -78,8 +79,15 @@ ARMS: tuple[Arm, ...] = (
     ),
     _lora("statements_both", "statements and both directions", "kinds=[restate,forward,reverse]"),
     _lora("no_replay", "no earlier insights, no general rows", "replay_share=0", "general_share=0"),
-    _lora("continued_0", "goes on, no earlier insights", "method=continue", "replay_share=0"),
-    _lora("continued_35", "goes on, 35 % of them", "method=continue", "replay_share=0.35"),
+    _lora("replay_0", "no earlier insights", "replay_share=0"),
+    _lora("replay_10", "10 % of the rows from them", "replay_share=0.1"),
+    _lora("replay_20", "20 %", "replay_share=0.2"),
+    _lora("replay_35", "35 %: with the general rows, no more fit in", "replay_share=0.35"),
+    _lora(
+        "from_base_all",
+        "anew each night on every insight, whatever it costs",
+        *("method=from_base", "max_insights=10000", "max_steps=null"),
+    ),
     _lora("general_0", "no general rows", "general_share=0"),
     _lora("no_link_0", "no rejected pairs", "no_link_share=0"),
     _lora("rank_8", "rank 8", "r=8", "lora_alpha=16"),
@@ -90,9 +98,8 @@ ARMS: tuple[Arm, ...] = (
     _lora("rate_1e-3", "a third of the learning rate", "learning_rate=0.001"),
     _lora("rate_1e-2", "three times the learning rate", "learning_rate=0.01"),
     _lora("epochs_3", "3 epochs", "num_train_epochs=3"),
-    _lora("epochs_20", "20 epochs", "num_train_epochs=20"),
 )
-FIRST = ("default", "continued", "merged", "bare", "no_sleep", "placebo")
+FIRST = ("default", "from_base", "merged", "bare", "no_sleep", "placebo")
 """The arms that get many seeds."""
 
 

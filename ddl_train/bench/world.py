@@ -37,7 +37,12 @@ SCALES = {
     "standard": Scale(
         preset="standard",
         num_cycles=8,
-        overrides=("wake.num_pairs=1280", "evaluate.max_items=400"),
+        overrides=(
+            "wake.num_pairs=96",
+            "wake.batch_size=48",
+            "sleep.max_insights=70",  # a third of what eight cycles admit
+            "evaluate.max_items=400",
+        ),
     ),
 }
 ARMS = {"small": ["default", "no_sleep", "placebo"]}

@@ -50,14 +50,18 @@ class Home:
         return self.answers[question.asks, question.kind]
 
     def replay_rows(self) -> list[dict[str, str]]:
-        """Every question of the first half in its study wordings, each with one right answer."""
-        rows: dict[str, str] = {}
+        """Every question of the first half in its study wordings with each of its right answers.
+
+        One answer alone would teach that the others are none.
+        """
+        rows: dict[tuple[str, str], None] = {}
         for fact in self.statements:
             for kind in (*STUDY_KINDS, DIRECTION):
                 for question in questions(fact, kind):
                     if self.in_general(question):
-                        rows.setdefault(question.text, self.right_answers(question)[0])
-        return [{"prompt": prompt, "completion": answer} for prompt, answer in rows.items()]
+                        for answer in self.right_answers(question):
+                            rows[question.text, answer] = None
+        return [{"prompt": prompt, "completion": answer} for prompt, answer in rows]
 
 
 def in_first_half(fact: Fact) -> bool:

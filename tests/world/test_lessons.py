@@ -9,7 +9,7 @@ from ddl_train.roles.prompts import load_pack
 from ddl_train.world.home import Home
 from ddl_train.world.language import chain, parse, parse_idea, write_idea
 from ddl_train.world.lessons import NONE, UNKNOWN, Row, home_row, skill_rows
-from ddl_train.world.questions import is_probe_wording
+from ddl_train.world.questions import FORWARD, REVERSE, is_probe_wording, questions
 
 
 def rows_of(seed: int, scenes: int = 40) -> list[Row]:
@@ -71,6 +71,21 @@ def test_the_second_half_of_the_home_world_is_never_replayed() -> None:
     rng = random.Random(0)
     asked = {home_row(rng, home).slots["question"] for _ in range(2000)}
     assert asked - replayed
+
+
+def test_a_replayed_question_comes_with_each_of_its_right_answers() -> None:
+    home = Home()
+    replayed = {(row["prompt"], row["completion"]) for row in home.replay_rows()}
+    asked = [
+        question
+        for fact in home.statements
+        for kind in (FORWARD, REVERSE)
+        for question in questions(fact, kind)
+        if home.in_general(question)
+    ]
+    due = {(one.text, answer) for one in asked for answer in home.right_answers(one)}
+    assert due <= replayed
+    assert len(due) > 1.5 * len({one.text for one in asked})
 
 
 def test_every_row_renders_through_the_prompts_of_the_roles(rows: list[Row]) -> None:
