@@ -42,6 +42,8 @@ SIZES = {
 }
 PLACES = 256
 """Taught places are padded to a multiple of this."""
+SKILL_ROWS = 1_000
+"""Rows of skills in what sleep replays, beside the 2,199 of the home world."""
 
 
 # ---- training -----------------------------------------------------------------------------
@@ -253,7 +255,7 @@ def export(args: argparse.Namespace) -> None:
     tokenizer.save_pretrained(args.export)
     if args.size == "base":
         with (args.export / "general.jsonl").open("w") as file:
-            for row in general_rows(args.seed, 300):
+            for row in general_rows(args.seed, SKILL_ROWS):
                 file.write(json.dumps(row) + "\n")
     print(json.dumps(meta))
 
