@@ -33,7 +33,8 @@ class SleepConfig(StageConfig):
     no_link_share: Share = 0.1
     """Share of all rows of the night in which a rejected pair is answered NONE."""
     general: list[str] = Field(default_factory=list)
-    """JSONL files of `prompt` and `completion`, or text files."""
+    """JSONL files of `prompt` and `completion`, or text files. A prompt with several right answers
+    wants a row for each: one alone teaches that the others are wrong."""
     objective: Literal["sft", "sdft"] = "sft"
     """`sft` trains on the answers of the study items; `sdft` has no answers: the base, with concepts
     and insight in view, judges what the model says without (context self-distillation)."""

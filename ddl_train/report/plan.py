@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from rich.table import Table
 
-from ddl_train.config import Config, ModelConfig, WakeConfig
+from ddl_train.config import Config, ModelConfig, SleepConfig, WakeConfig
 from ddl_train.errors import ModelError, ResourceError
 from ddl_train.memory.kinds import Kind, kinds_for, limits_of
 from ddl_train.memory.sources import num_held_out
@@ -156,15 +156,11 @@ def make_plan(
     wake, sleep = config.wake, config.sleep
     tokens = _count_prompts(corpus.chunks, prompts, count, wake)
     per_cycle = wake.quota or max(1, round(IDEAS_PER_PAIR * wake.num_pairs))
-    kept = min(per_cycle * config.num_cycles, sleep.max_insights)
     num_items = min(num_probes, config.evaluate.max_items)
     uptake = 2 * min(per_cycle, config.evaluate.max_uptake_insights)
     answers = 1 + config.evaluate.num_distractors
     items = per_cycle * (len(sleep.kinds) + 2) * (tokens["study"] + 3 * tokens["idea"])
-    others = 1 - sleep.general_share * bool(sleep.general) - sleep.no_link_share
-    rows = kept * len(sleep.kinds) / others * sleep.num_train_epochs
-    if sleep.max_steps is not None:
-        rows = min(rows, sleep.max_steps * sleep.rows_per_step)
+    rows = _rows_of_last_night(sleep, per_cycle, config.num_cycles)
     asked = answers * (num_items + uptake)
     footprint = estimate(shape, config, is_gpu=machine.is_gpu, second=second)
     embeddings = corpus.num_concepts * shape.hidden * 4.0
@@ -191,6 +187,17 @@ def make_plan(
         free_disk_bytes=free_disk(config.run_dir),
         index=kinds_for(corpus.num_concepts, shape.hidden, limits)[0],
     )
+
+
+def _rows_of_last_night(sleep: SleepConfig, per_cycle: int, num_cycles: int) -> float:
+    """All epochs of the longest night: the last one, where every earlier insight is in it."""
+    of_insights = 1 - sleep.general_share * bool(sleep.general) - sleep.no_link_share
+    insights = per_cycle * num_cycles
+    if sleep.method != "from_base":
+        insights, of_insights = per_cycle, of_insights - sleep.replay_share
+    rows = min(insights, sleep.max_insights) * len(sleep.kinds) / of_insights
+    rows *= sleep.num_train_epochs
+    return rows if sleep.max_steps is None else min(rows, sleep.max_steps * sleep.rows_per_step)
 
 
 def _dreaming(wake: WakeConfig, tokens: Mapping[str, float]) -> Range:
