@@ -17,6 +17,8 @@ NO_THRESHOLDS = (
     "wake.max_disagreement=null",
     "evaluate.canaries_per_kind=null",
 )
+CAPPED = "max_insights=70"
+"""A third of what eight cycles admit on the `standard` preset."""
 ATTENTION = "[q_proj,k_proj,v_proj,o_proj]"
 MLP = "[gate_proj,up_proj,down_proj]"
 
@@ -84,10 +86,11 @@ ARMS: tuple[Arm, ...] = (
     _lora("replay_20", "20 %", "replay_share=0.2"),
     _lora("replay_35", "35 %: with the general rows, no more fit in", "replay_share=0.35"),
     _lora(
-        "from_base_all",
-        "anew each night on every insight, whatever it costs",
-        *("method=from_base", "max_insights=10000", "max_steps=null"),
+        "from_base_long", "anew, in as many steps as it takes", "method=from_base", "max_steps=null"
     ),
+    _lora("capped", "a third of the insights in each night", CAPPED),
+    _lora("from_base_capped", "anew, on a third of them", "method=from_base", CAPPED),
+    _lora("merged_capped", "merged, a third in each night", "method=merge", CAPPED),
     _lora("general_0", "no general rows", "general_share=0"),
     _lora("no_link_0", "no rejected pairs", "no_link_share=0"),
     _lora("rank_8", "rank 8", "r=8", "lora_alpha=16"),
@@ -95,8 +98,8 @@ ARMS: tuple[Arm, ...] = (
     _lora("rank_128", "rank 128", "r=128", "lora_alpha=256"),
     _lora("attention_only", "LoRA on attention only", f"target_modules={ATTENTION}"),
     _lora("mlp_only", "LoRA on the MLPs only", f"target_modules={MLP}"),
-    _lora("rate_1e-3", "a third of the learning rate", "learning_rate=0.001"),
-    _lora("rate_1e-2", "three times the learning rate", "learning_rate=0.01"),
+    _lora("rate_1e-3", "two fifths of the learning rate", "learning_rate=0.001"),
+    _lora("rate_1e-2", "four times the learning rate", "learning_rate=0.01"),
     _lora("epochs_3", "3 epochs", "num_train_epochs=3"),
 )
 FIRST = ("default", "from_base", "merged", "bare", "no_sleep", "placebo")

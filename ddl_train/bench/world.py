@@ -40,7 +40,6 @@ SCALES = {
         overrides=(
             "wake.num_pairs=96",
             "wake.batch_size=48",
-            "sleep.max_insights=70",  # a third of what eight cycles admit
             "sleep.max_steps=400",  # a minute on two cores
             "evaluate.max_items=400",
         ),
