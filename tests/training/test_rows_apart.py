@@ -15,7 +15,7 @@ JOINED = SleepConfig(padding_free=True)
 def a_model(**changes: Any) -> Any:
     """A tiny Llama with random weights whose keys are shared by two heads each."""
     torch.manual_seed(0)
-    kind = MistralConfig if "sliding_window" in changes else LlamaConfig
+    kind: Any = MistralConfig if "sliding_window" in changes else LlamaConfig
     sizes = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "vocab_size": 50}
     heads = {"num_attention_heads": 4, "num_key_value_heads": 2}
     config = kind(**sizes, **heads, **changes)
@@ -30,11 +30,11 @@ def joined(*lengths: int) -> dict[str, torch.Tensor]:
 
 
 def test_a_sequence_of_rows_reads_as_its_rows_one_by_one() -> None:
-    model, batch, lengths = a_model(), joined(5, 1, 9), (5, 1, 9)
+    model, batch, lengths = a_model(), joined(5, 1, 9), [5, 1, 9]
     with rows_apart(model, JOINED), torch.no_grad():
         together = model(**batch).logits[0]
     with torch.no_grad():
-        rows = batch["input_ids"][0].split(lengths)
+        rows = torch.split(batch["input_ids"][0], lengths)
         alone = torch.cat([model(input_ids=row[None]).logits[0] for row in rows])
     torch.testing.assert_close(together, alone, atol=1e-5, rtol=1e-5)
 
@@ -46,7 +46,7 @@ def test_gradients_are_those_of_the_masked_sequence() -> None:
         # with a cache transformers does not look for rows, and none is trained with one
         model(**batch, labels=batch["input_ids"], use_cache=False).loss.backward()
         found = model.model.embed_tokens.weight.grad
-        assert found is not None
+        assert isinstance(found, torch.Tensor)
         return found.clone()
 
     model = a_model()
