@@ -21,7 +21,7 @@ def small_world_config(folder: Path, **changes: object) -> Path:
     values["wake"] |= {"num_pairs": 72, "batch_size": 24}
     values["sleep"] |= {
         "general": [str(SEEDLING / "general.jsonl")],
-        "num_train_epochs": 1,
+        "num_train_epochs": 2,
         "per_device_train_batch_size": 8,
         "save_steps": 3,
     }
