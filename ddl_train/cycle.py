@@ -131,8 +131,7 @@ def wake_stage(
             lost = session.workers.losses if session.workers is not None else {}
             bar.advance(len(pairs), admitted=admitted, rate=f"{admitted / done:.1%}", **lost)
     facts: JsonObject = {"pairs": done, "admitted": admitted, "concepts": memory.num_concepts}
-    facts |= {"servers": servers} if servers else {}
-    facts |= session.machine_facts
+    facts |= session.machine_facts | ({"servers": servers} if servers else {})
     run.metrics({"cycle": cycle, "stage": "wake", **facts})
     run.finish_stage(cycle, "wake", **facts)  # STATE
 
@@ -163,9 +162,6 @@ def sleep_stage(session: Session, cycle: int, *, progress: Progress) -> None:
     config, seed = recipe.config, session.seed("sleep", cycle)
     num_known = len(tonight) + len(earlier)
     tonight, earlier = keep_insights(tonight, earlier, config, seed=seed, again=recipe.again)
-    notes = [*recipe.notes]
-    if over := num_known - len(tonight) - len(earlier):
-        notes.append(f"{over} insights exceed max_insights {config.max_insights}")
     _study_stage(session, cycle, tonight, earlier, config, progress=progress)
     material = Material(
         tonight=tonight,
@@ -173,6 +169,7 @@ def sleep_stage(session: Session, cycle: int, *, progress: Progress) -> None:
         items=memory.study_items([one.insight_id for one in [*tonight, *earlier]], "study"),
         rejected=memory.rejected_pairs(cycle, MAX_NO_LINK, session.seed("no_link", cycle)),
         general=read_general(config.general, max_characters=4 * config.max_length),
+        num_over=num_known - len(tonight) - len(earlier),
     )
     with progress.stage(f"sleep {cycle + 1}", None) as bar:
         night = sleep(
@@ -189,7 +186,7 @@ def sleep_stage(session: Session, cycle: int, *, progress: Progress) -> None:
         )
     run.record_usage(cycle, "trainer", night.usage, 1, item="night")  # STATE
     write_rows(run.night_dir(cycle), night.rows)
-    facts: JsonObject = {"rows": len(night.rows), "notes": [*notes, *night.notes]}
+    facts: JsonObject = {"rows": len(night.rows), "notes": [*recipe.notes, *night.notes]}
     facts |= night.metrics
     if night.adapter_dir is None:
         facts["skipped"] = night.failed_because

@@ -54,6 +54,8 @@ class Material:
     """Pairs answered NONE or refused, for `no_link_share`."""
     general: Sequence[TrainingRow]
     """Rows of `training.general.read_general(config.general)`."""
+    num_over: int = 0
+    """Insights that `max_insights` left out of both."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -276,6 +278,8 @@ def _night(
 
 def _left_out(material: Material, taught: set[int], config: SleepConfig) -> list[str]:
     notes = []
+    if material.num_over:
+        notes.append(f"{material.num_over} insights exceed max_insights {config.max_insights}")
     if silent := len({insight.insight_id for insight in material.tonight} - taught):
         why = "" if config.max_steps is None else f", or no room in max_steps {config.max_steps}"
         notes.append(f"{silent} of tonight's insights have no usable study item{why}")

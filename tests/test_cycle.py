@@ -83,6 +83,18 @@ def test_the_quota_is_filled_when_the_last_batch_is_small(session: Session) -> N
     assert len(session.memory.insights(cycle=0)) == 2
 
 
+def test_a_night_has_no_more_insights_than_its_cap_and_says_how_many_wait(config: Config) -> None:
+    capped = config.sleep.model_copy(update={"max_insights": 1})
+    with ddl_train.open_run(config.model_copy(update={"sleep": capped})) as session:
+        session.run.start_cycle(0)
+        wake_stage(session, 0, progress=QUIET)
+        sleep_stage(session, 0, progress=QUIET)
+        facts = session.run.cycles()[0].facts["sleep"]
+        assert len(session.memory.insights()) == 2
+        assert len(session.run.taught(facts["candidate"])) == 1
+        assert "1 insights exceed max_insights 1" in facts["notes"]
+
+
 @pytest.mark.slow
 def test_an_adapter_that_a_person_put_to_use_in_between_is_measured_too(session: Session) -> None:
     first = live_up_to_promote(session, 0)

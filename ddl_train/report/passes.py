@@ -8,7 +8,7 @@ what a layer costs that computes next to nothing (`machine.Machine.layer_seconds
 import math
 from dataclasses import dataclass
 
-from ddl_train.config import Config
+from ddl_train.config import Config, SleepConfig
 from ddl_train.records import AXES
 
 NONE_TOKENS = 3
@@ -31,6 +31,17 @@ class Range:
 
     low: float
     high: float
+
+
+def rows_of_last_night(sleep: SleepConfig, per_cycle: int, num_cycles: int) -> float:
+    """All epochs of the longest night: the last one, where every earlier insight is in it."""
+    of_insights = 1 - sleep.general_share * bool(sleep.general) - sleep.no_link_share
+    insights = per_cycle * num_cycles
+    if sleep.method != "from_base":
+        insights, of_insights = per_cycle, of_insights - sleep.replay_share
+    rows = min(insights, sleep.max_insights) * len(sleep.kinds) / of_insights
+    rows *= sleep.num_train_epochs
+    return rows if sleep.max_steps is None else min(rows, sleep.max_steps * sleep.rows_per_step)
 
 
 def count_passes(config: Config, *, num_insights: int, num_asked: int, num_rows: float) -> Range:

@@ -13,14 +13,14 @@ from dataclasses import dataclass
 
 from rich.table import Table
 
-from ddl_train.config import Config, ModelConfig, SleepConfig, WakeConfig
+from ddl_train.config import Config, ModelConfig, WakeConfig
 from ddl_train.errors import ModelError, ResourceError
 from ddl_train.memory.kinds import Kind, kinds_for, limits_of
 from ddl_train.memory.sources import num_held_out
 from ddl_train.records import AXES, Chunk, Prompts
 from ddl_train.report.footprint import Footprint, ModelShape, estimate
 from ddl_train.report.machine import SHARE_OF_PEAK, Machine, free_disk
-from ddl_train.report.passes import ADAPTERS, Range, count_passes
+from ddl_train.report.passes import ADAPTERS, Range, count_passes, rows_of_last_night
 from ddl_train.report.words import amount, duration, operations, size
 from ddl_train.report.words import count as count_words
 from ddl_train.roles.generator import dream_prompt
@@ -160,7 +160,7 @@ def make_plan(
     uptake = 2 * min(per_cycle, config.evaluate.max_uptake_insights)
     answers = 1 + config.evaluate.num_distractors
     items = per_cycle * (len(sleep.kinds) + 2) * (tokens["study"] + 3 * tokens["idea"])
-    rows = _rows_of_last_night(sleep, per_cycle, config.num_cycles)
+    rows = rows_of_last_night(sleep, per_cycle, config.num_cycles)
     asked = answers * (num_items + uptake)
     footprint = estimate(shape, config, is_gpu=machine.is_gpu, second=second)
     embeddings = corpus.num_concepts * shape.hidden * 4.0
@@ -187,17 +187,6 @@ def make_plan(
         free_disk_bytes=free_disk(config.run_dir),
         index=kinds_for(corpus.num_concepts, shape.hidden, limits)[0],
     )
-
-
-def _rows_of_last_night(sleep: SleepConfig, per_cycle: int, num_cycles: int) -> float:
-    """All epochs of the longest night: the last one, where every earlier insight is in it."""
-    of_insights = 1 - sleep.general_share * bool(sleep.general) - sleep.no_link_share
-    insights = per_cycle * num_cycles
-    if sleep.method != "from_base":
-        insights, of_insights = per_cycle, of_insights - sleep.replay_share
-    rows = min(insights, sleep.max_insights) * len(sleep.kinds) / of_insights
-    rows *= sleep.num_train_epochs
-    return rows if sleep.max_steps is None else min(rows, sleep.max_steps * sleep.rows_per_step)
 
 
 def _dreaming(wake: WakeConfig, tokens: Mapping[str, float]) -> Range:

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from ddl_train.config import Config, parse_config
+from ddl_train.config import Config, SleepConfig, parse_config
 from ddl_train.records import Chunk
 from ddl_train.report.footprint import ModelShape
 from ddl_train.report.machine import Machine
-from ddl_train.report.passes import Range, count_passes
+from ddl_train.report.passes import Range, count_passes, rows_of_last_night
 from ddl_train.report.plan import Corpus, make_plan
 from ddl_train.roles.prompts import load_pack
 
@@ -95,3 +95,16 @@ def test_a_layer_is_timed_on_this_machine(tmp_path: Path) -> None:
 
     machine = read_machine(ModelConfig(base=str(tmp_path), device="cpu"))
     assert 0 < machine.layer_seconds < 1
+
+
+def test_the_last_night_from_the_base_has_all_insights_and_others_have_their_share() -> None:
+    shares = {"kinds": ["forward"], "replay_share": 0.5, "general_share": 0, "no_link_share": 0}
+    anew = SleepConfig(method="from_base", num_train_epochs=2, **shares)
+    assert rows_of_last_night(anew, per_cycle=10, num_cycles=4) == 80
+    on = SleepConfig(method="continue", num_train_epochs=2, **shares)
+    assert rows_of_last_night(on, per_cycle=10, num_cycles=4) == 40
+
+
+def test_no_night_is_planned_longer_than_its_steps() -> None:
+    config = SleepConfig(num_train_epochs=20, max_steps=3, per_device_train_batch_size=4)
+    assert rows_of_last_night(config, per_cycle=10, num_cycles=4) == 12

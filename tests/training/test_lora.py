@@ -17,6 +17,7 @@ from ddl_train.engines.transformers_engine import TransformersEngine, load_engin
 from ddl_train.errors import ConfigError, Interrupted
 from ddl_train.records import BASE, Continuation, TrainingRow
 from ddl_train.training.lora import train_lora
+from ddl_train.training.rows_apart import attend_rows_apart
 from ddl_train.training.running import TrainedAdapter
 from ddl_train.training.trainer import warmup_steps
 from tests.tiny import make_tiny
@@ -329,6 +330,26 @@ def test_rows_in_one_sequence_have_the_same_loss(
     )
     assert packed.metrics["num_steps"] == padded.metrics["num_steps"] == 1
     assert math.isclose(packed.metrics["loss_first"], padded.metrics["loss_first"], abs_tol=1e-4)
+
+
+@pytest.mark.parametrize(("padding_free", "num_layers"), [(True, 2), (False, 0)])
+def test_rows_of_a_joined_batch_are_attended_to_apart(
+    engine: TransformersEngine,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    padding_free: bool,
+    num_layers: int,
+) -> None:
+    seen = []
+
+    def attend(*args: Any, **kwargs: Any) -> Any:
+        seen.append(args)
+        return attend_rows_apart(*args, **kwargs)
+
+    monkeypatch.setattr("ddl_train.training.rows_apart.attend_rows_apart", attend)
+    config = quick(padding_free=padding_free, num_train_epochs=1, per_device_train_batch_size=16)
+    train_lora(engine, some_rows(), config, out_dir=tmp_path, seed=1)
+    assert len(seen) == num_layers
 
 
 def test_checkpointing_of_activations_changes_nothing_but_memory(

@@ -1,5 +1,6 @@
 """Rows that the seedling is raised on."""
 
+import json
 import random
 from collections import Counter
 
@@ -10,6 +11,7 @@ from ddl_train.world.home import Home
 from ddl_train.world.language import chain, parse, parse_idea, write_idea
 from ddl_train.world.lessons import NONE, UNKNOWN, Row, home_row, skill_rows
 from ddl_train.world.questions import FORWARD, REVERSE, is_probe_wording, questions
+from tests.worlds import SEEDLING
 
 
 def rows_of(seed: int, scenes: int = 40) -> list[Row]:
@@ -86,6 +88,15 @@ def test_a_replayed_question_comes_with_each_of_its_right_answers() -> None:
     due = {(one.text, answer) for one in asked for answer in home.right_answers(one)}
     assert due <= replayed
     assert len(due) > 1.5 * len({one.text for one in asked})
+
+
+@pytest.mark.skipif(not SEEDLING.is_dir(), reason="needs checkpoints/seedling")
+def test_the_seedling_comes_with_these_rows_and_with_skills() -> None:
+    lines = (SEEDLING / "general.jsonl").read_text(encoding="utf-8").splitlines()
+    shipped = [json.loads(line) for line in lines]
+    of_home = Home().replay_rows()
+    assert shipped[: len(of_home)] == of_home
+    assert len(shipped) - len(of_home) == 1000
 
 
 def test_every_row_renders_through_the_prompts_of_the_roles(rows: list[Row]) -> None:
