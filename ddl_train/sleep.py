@@ -12,7 +12,7 @@ on from its newest checkpoint. Nothing is stored here; the caller keeps what com
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypedDict, get_args
 
@@ -22,7 +22,6 @@ from ddl_train.memory.study import Asked
 from ddl_train.records import Concept, Engine, Insight, StudyItem, TrainingRow, Usage
 from ddl_train.roles.prompts import PromptPack
 from ddl_train.roles.student import write_items
-from ddl_train.training.delta import scale_adapter
 from ddl_train.training.lora import train_lora
 from ddl_train.training.rows import PROPOSE, build_night
 from ddl_train.training.running import TrainedAdapter
@@ -195,9 +194,6 @@ def sleep(
             "should_stop": should_stop,
         }
         trained = _train(engine, pack, material, rows, config, given)
-        if trained.dir is not None and config.delta_scale < 1:
-            scaled = scale_adapter(trained.dir, night_dir / "scaled", config.delta_scale)
-            trained = replace(trained, dir=scaled)
     else:
         reason = "no insight has a usable study item, so there is nothing to train on"
         trained = TrainedAdapter(dir=None, failed_because=reason, usage=Usage(), metrics={})

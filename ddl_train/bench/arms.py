@@ -84,7 +84,7 @@ ARMS: tuple[Arm, ...] = (
     _lora("replay_0", "no earlier insights", "replay_share=0"),
     _lora("replay_10", "10 % of the rows from them", "replay_share=0.1"),
     _lora("replay_20", "20 %", "replay_share=0.2"),
-    _lora("replay_35", "35 %: with the general rows, no more fit in", "replay_share=0.35"),
+    _lora("replay_40", "40 %", "replay_share=0.4"),
     _lora(
         "from_base_long", "anew, in as many steps as it takes", "method=from_base", "max_steps=null"
     ),

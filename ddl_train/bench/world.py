@@ -40,8 +40,7 @@ SCALES = {
         overrides=(
             "wake.num_pairs=96",
             "wake.batch_size=48",
-            "sleep.max_steps=400",  # a minute on two cores
-            "evaluate.max_items=400",
+            "evaluate.max_items=300",
         ),
     ),
 }

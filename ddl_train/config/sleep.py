@@ -57,11 +57,6 @@ class SleepConfig(StageConfig):
     max_steps: int | None = Field(None, gt=0)
     """Cap on the optimizer steps of a night: a longer one has fewer epochs, so that every night
     costs the same however much is known. None is no cap."""
-    delta_scale: float = Field(1.0, gt=0, le=1)
-    """Factor of the whole delta once a night is trained: below 1 the weights lie between the base
-    and what was trained, which gives back more of what was known than it takes of what was learned
-    (WiSE-FT, Wortsman et al. 2022, arXiv:2109.01903). With `continue` and `merge` it is the delta
-    from the base, that of earlier nights too."""
     per_device_train_batch_size: int = Field(8, gt=0)
     """Rows a forward pass holds; with `packing` it holds one pack of `max_length` tokens."""
     gradient_accumulation_steps: int = Field(1, gt=0)
