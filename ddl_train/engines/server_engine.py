@@ -130,7 +130,7 @@ class ServerEngine:
         ]
         read = sum(one.num_prompt_tokens for one in completions)
         written = sum(one.num_completion_tokens for one in completions)
-        return completions, _usage(start, read, written)
+        return completions, Usage.forward(read, written, seconds=time.perf_counter() - start)
 
     def integer_distribution(
         self, prompts: Sequence[str], *, low: int, high: int, adapter: str
@@ -149,7 +149,7 @@ class ServerEngine:
             rows, replies = self._by_text(prompts, low, high, model)
         read = sum(self._num_read(prompt, reply) for prompt, reply in replies)
         written = sum(self._num_written(reply) for _, reply in replies)
-        return np.stack(rows), _usage(start, read, written)
+        return np.stack(rows), Usage.forward(read, written, seconds=time.perf_counter() - start)
 
     def _by_logprobs(
         self, prompts: Sequence[str], low: int, high: int, model: str
@@ -296,11 +296,3 @@ class ServerEngine:
 def _seed(*parts: int) -> int:
     text = "/".join(map(str, parts))
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big") >> 1
-
-
-def _usage(start: float, num_read: int, num_written: int) -> Usage:
-    return Usage(
-        num_prompt_tokens=num_read,
-        num_completion_tokens=num_written,
-        seconds=time.perf_counter() - start,
-    )

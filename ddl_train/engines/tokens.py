@@ -67,9 +67,7 @@ def write_tokens(
 
 
 def _usage(engine: TransformersEngine, start: float, num_read: int, num_written: int) -> Usage:
-    return Usage(
-        num_prompt_tokens=num_read,
-        num_completion_tokens=num_written,
-        seconds=time.perf_counter() - start,
-        flops=2.0 * engine.num_parameters * (num_read + num_written),
+    seconds = time.perf_counter() - start
+    return Usage.forward(
+        num_read, num_written, seconds=seconds, num_parameters=engine.num_used_parameters
     )

@@ -78,7 +78,8 @@ class TransformersEngine:
         self._eos = tuple(dict.fromkeys([*self.chat.eos_token_ids, *also]))
         self.num_parameters = int(base.model.num_parameters())
         """Of the base, without the adapters that it may carry later."""
-        self._num_used_parameters = num_used_parameters(base.model)
+        self.num_used_parameters = num_used_parameters(base.model)
+        """Of those, how many a token goes through: fewer in a mixture of experts."""
         self._trees: dict[tuple[int, int], IntegerTree] = {}
 
     @property
@@ -305,9 +306,7 @@ class TransformersEngine:
         return self._trees[low, high]
 
     def _usage(self, start: float, num_read: int, num_written: int) -> Usage:
-        return Usage(
-            num_prompt_tokens=num_read,
-            num_completion_tokens=num_written,
-            seconds=time.perf_counter() - start,
-            flops=2.0 * self._num_used_parameters * (num_read + num_written),
+        seconds = time.perf_counter() - start
+        return Usage.forward(
+            num_read, num_written, seconds=seconds, num_parameters=self.num_used_parameters
         )

@@ -217,11 +217,9 @@ class VllmEngine:
         return importlib.import_module("vllm").SamplingParams(detokenize=False, **values)
 
     def _usage(self, start: float, num_read: int, num_written: int) -> Usage:
-        return Usage(
-            num_prompt_tokens=num_read,
-            num_completion_tokens=num_written,
-            seconds=time.perf_counter() - start,
-            flops=2.0 * self._local.num_parameters * (num_read + num_written),
+        seconds = time.perf_counter() - start
+        return Usage.forward(
+            num_read, num_written, seconds=seconds, num_parameters=self._local.num_used_parameters
         )
 
 

@@ -53,6 +53,18 @@ class Usage:
     flops: float = 0.0
     """Estimated: 2 x parameters x tokens forward; training adds its own factor."""
 
+    @classmethod
+    def forward(
+        cls, num_read: int, num_written: int, *, seconds: float, num_parameters: int = 0
+    ) -> "Usage":
+        """Of forward passes through `num_parameters`; 0 where another machine has them."""
+        return cls(
+            num_prompt_tokens=num_read,
+            num_completion_tokens=num_written,
+            seconds=seconds,
+            flops=2.0 * num_parameters * (num_read + num_written),
+        )
+
     def __add__(self, other: "Usage") -> "Usage":
         return Usage(
             num_prompt_tokens=self.num_prompt_tokens + other.num_prompt_tokens,
