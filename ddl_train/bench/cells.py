@@ -13,6 +13,7 @@ from pathlib import Path
 from ddl_train.bench.arms import Arm
 from ddl_train.bench.comparison import in_context, paired_waking
 from ddl_train.bench.discovery import measure_discovery
+from ddl_train.bench.flips import believed_flips
 from ddl_train.bench.learning import measure_learning
 from ddl_train.bench.life import as_arm, live
 from ddl_train.config import Config, load_config
@@ -126,6 +127,7 @@ def run_cell(
             "world": asdict(take_census(load_world(folder))),
             **measure(session, oracle, {probe.probe_id for probe in replayed}),
             "in_context": in_context(session, oracle, probes),
+            "flips": believed_flips(session, oracle),
             "paired_waking": paired_waking(session, oracle, num_pairs=bench.scale.num_paired),
             "seconds": time.monotonic() - started,
         }

@@ -112,6 +112,20 @@ def backward_transfer(matrix: Sequence[Sequence[Share]]) -> float | None:
     return _mean([_minus(ratio(matrix[last][i]), ratio(matrix[i][i])) for i in range(last)])
 
 
+def forgetting(matrix: Sequence[Sequence[Share]]) -> float | None:
+    """Mean over earlier cycles of the best there ever was less what is right now.
+
+    Chaudhry et al. 2018 (arXiv:1801.10112). A refused night makes backward transfer look good, as
+    what it should have taught comes later; this it does not.
+    """
+    last = len(matrix) - 1
+    drops = []
+    for cycle in range(last):
+        ever = [found for row in matrix[cycle:last] if (found := ratio(row[cycle])) is not None]
+        drops.append(_minus(max(ever, default=None), ratio(matrix[last][cycle])))
+    return _mean(drops)
+
+
 def ratio(cell: Sequence[int]) -> float | None:
     return cell[0] / cell[1] if cell[1] else None
 

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ddl_train.bench.learning import ratio
-from ddl_train.bench.tables import judged_true
+from ddl_train.bench.tables import MIN_SEEDS, figure, judged_true
 from ddl_train.records import JsonObject
 
 Series = Callable[[JsonObject], list[float | None]]
@@ -26,50 +26,64 @@ def _precision(cell: JsonObject) -> list[float | None]:
     return [ratio(judged_true(cycle["admitted"])) for cycle in cell["discovery"]]
 
 
-def _suite(group: str) -> Series:
+def _suite(group: str, who: str = "in_use") -> Series:
     def read(cell: JsonObject) -> list[float | None]:
         return [
-            ratio(cycle["in_use"][group]["right"])
-            if cycle["in_use"] and group in cycle["in_use"]
-            else None
+            ratio(cycle[who][group]["right"]) if cycle[who] and group in cycle[who] else None
             for cycle in cell["learning"]["cycles"]
         ]
 
     return read
 
 
-PANELS: tuple[tuple[str, Series], ...] = (
-    ("true insights, all cycles so far", _found),
-    ("precision of what was admitted", _precision),
-    ("uptake of all true insights so far", _suite("uptake/all")),
-    ("truth never dreamt", _suite("truth_undreamt/all")),
-    ("home world", _suite("retention/all")),
-    ("skill: compose or say NONE", _suite("skill/all")),
+PANELS: tuple[tuple[str, Series, str | None], ...] = (
+    ("true insights, all cycles so far", _found, None),
+    ("precision of what was admitted", _precision, None),
+    ("uptake of all true insights so far", _suite("uptake/all"), "uptake/all"),
+    ("truth never dreamt", _suite("truth_undreamt/all"), "truth_undreamt/all"),
+    ("home world", _suite("retention/all"), "retention/all"),
+    ("skill: compose or say NONE", _suite("skill/all"), "skill/all"),
 )
+"""Title, what an arm has, and the suite in which the base stands beside it."""
 
 
 def draw(cells: Sequence[JsonObject], path: Path) -> None:
-    """Draw one line an arm, the mean over its seeds, into a PNG."""
+    """Draw one line an arm, the mean over its seeds with its 95 % interval, into a PNG."""
     matplotlib.use("Agg")
     picture = Figure(figsize=(12, 7), layout="constrained")
     axes = picture.subplots(2, 3)
-    for axis, (title, series) in zip(axes.flat, PANELS, strict=True):
+    for axis, (title, series, suite) in zip(axes.flat, PANELS, strict=True):
         _draw_panel(axis, cells, title, series)
-    axes.flat[0].legend(fontsize=7)
-    picture.suptitle(f"{cells[0]['preset']} world, mean over seeds")
+        if suite is not None:
+            base = _means(cells, _suite(suite, "base"))
+            axis.plot(range(1, len(base) + 1), base, color="black", linestyle=":", label="base")
+    axes.flat[-1].legend(fontsize=7)
+    picture.suptitle(
+        f"{cells[0]['preset']} world, mean over seeds; bands are 95 % intervals, from "
+        f"{MIN_SEEDS} seeds on"
+    )
     path.parent.mkdir(parents=True, exist_ok=True)
     picture.savefig(path, dpi=120)
 
 
 def _draw_panel(axis: Axes, cells: Sequence[JsonObject], title: str, series: Series) -> None:
     for arm in dict.fromkeys(cell["arm"] for cell in cells):
-        lines = [series(cell) for cell in cells if cell["arm"] == arm]
-        means = [_mean(values) for values in zip(*lines, strict=False)]
-        axis.plot(range(1, len(means) + 1), means, marker="o", markersize=3, label=arm)
+        mine = [cell for cell in cells if cell["arm"] == arm]
+        means = _means(mine, series)
+        cycles = range(1, len(means) + 1)
+        (line,) = axis.plot(cycles, means, marker="o", markersize=3, label=arm)
+        if len(mine) >= MIN_SEEDS:
+            figures = [figure(values) for values in zip(*map(series, mine), strict=False)]
+            low, high = [one.low for one in figures], [one.high for one in figures]
+            axis.fill_between(cycles, low, high, color=line.get_color(), alpha=0.12, linewidth=0)
     axis.set_title(title, fontsize=9)
     axis.set_xlabel("cycle", fontsize=8)
     axis.tick_params(labelsize=7)
     axis.grid(alpha=0.3)
+
+
+def _means(cells: Sequence[JsonObject], series: Series) -> list[float]:
+    return [_mean(values) for values in zip(*map(series, cells), strict=False)]
 
 
 def _mean(values: Sequence[float | None]) -> float:

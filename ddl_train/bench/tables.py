@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from scipy.stats import t as student
 
-from ddl_train.bench.learning import ratio
+from ddl_train.bench.learning import forgetting, ratio
 from ddl_train.probes.statistics import wilson
 from ddl_train.records import JsonObject
 from ddl_train.storage.ledger import WAKE_ROLES
@@ -197,10 +197,11 @@ LEARNING = (
     Column("reverse never dreamt", _last("truth_undreamt/reverse")),
     Column("average accuracy", lambda cell: cell["learning"]["average_accuracy"]),
     Column("backward transfer", lambda cell: cell["learning"]["backward_transfer"]),
+    Column("forgetting", lambda cell: forgetting(cell["learning"]["matrix"])),
     Column("forward transfer", lambda cell: cell["learning"]["forward_transfer"]),
 )
 KEEPING = (
-    Column("believes flipped insights", _last("false_memory_dreamt/all")),
+    Column("believes flipped insights", lambda cell: tuple(cell["flips"]["in_use"])),
     Column("believes decoys", _last("false_memory_undreamt/decoy")),
     Column("home, less than base", _drop("retention/all")),
     Column("of it never replayed", _drop("retention/never replayed")),

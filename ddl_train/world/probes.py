@@ -206,7 +206,7 @@ def false_memory_probes(oracle: Oracle, spec: ProbeSpec, seed: int) -> list[Prob
     pool = AnswerPool()
     for conclusion in found:
         pool.add(conclusion.fact)
-    flips = [_flip(rng, conclusion.fact) for conclusion in chosen]
+    flips = [flip_probe(rng, conclusion.fact) for conclusion in chosen]
     decoys = list(_decoys(rng, oracle, pool, spec))
     rng.shuffle(decoys)
     half = spec.false_memory // 2
@@ -216,7 +216,8 @@ def false_memory_probes(oracle: Oracle, spec: ProbeSpec, seed: int) -> list[Prob
     return flips + decoys[: spec.false_memory - len(flips)]
 
 
-def _flip(rng: random.Random, fact: Fact) -> Probe:
+def flip_probe(rng: random.Random, fact: Fact) -> Probe:
+    """Ask which way a fact goes; the answer is the wrong one, what is true a choice beside it."""
     question = rng.choice(questions(fact, DIRECTION, probe=True))
     right = _probe(question, fact, SIGN_FLIP, choices=[_other_side(fact)])
     return replace(right, answers=right.choices, choices=right.answers)

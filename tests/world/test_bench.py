@@ -8,7 +8,7 @@ import pytest
 from ddl_train.bench.arms import ARMS, find_arms
 from ddl_train.bench.discovery import measure_discovery
 from ddl_train.bench.goals import check_goals
-from ddl_train.bench.learning import backward_transfer, measure_learning, suite_shares
+from ddl_train.bench.learning import backward_transfer, forgetting, measure_learning, suite_shares
 from ddl_train.bench.placebo import shuffle_answers
 from ddl_train.bench.tables import figure, write_tables
 from ddl_train.config import load_config
@@ -163,6 +163,18 @@ def test_backward_transfer_needs_two_nights() -> None:
     assert backward_transfer([[[4, 4], [0, 0]], [[3, 4], [1, 2]]]) == -0.25
 
 
+def test_forgetting_is_less_than_the_best_there_ever_was() -> None:
+    """The first night was refused, so that backward transfer praises the second for it."""
+    matrix = [[[1, 4], [0, 0], [0, 0]], [[4, 4], [4, 4], [0, 0]], [[3, 4], [2, 4], [1, 4]]]
+    assert backward_transfer(matrix) == pytest.approx((0.5 - 0.5) / 2)
+    assert forgetting(matrix) == pytest.approx((0.25 + 0.5) / 2)
+    assert forgetting([[[1, 1]]]) is None
+
+
+def test_what_is_believed_of_flipped_insights_counts_every_true_one() -> None:
+    assert "| 0.100 [0.018, 0.404] n=10 |" in write_tables([cell()])
+
+
 def test_shares_are_pooled_over_few_seeds_and_averaged_over_many() -> None:
     few = figure([(9, 10), (1, 10)])
     assert (few.value, few.num, few.is_over_seeds) == (0.5, 20, False)
@@ -221,6 +233,7 @@ def cell(**changes: object) -> JsonObject:
         "learning": {
             "cycles": [cycle],
             "average_accuracy": 0.9,
+            "matrix": [[[9, 10]]],
             "backward_transfer": None,
             "forward_transfer": None,
         },
@@ -229,6 +242,7 @@ def cell(**changes: object) -> JsonObject:
         "leaks": [],
         "in_context": {"uptake/forward": [10, 10]},
         "paired_waking": None,
+        "flips": {"base": [5, 10], "in_use": [1, 10]},
         "seconds": 3.0,
     }
     return made | changes

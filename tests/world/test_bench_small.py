@@ -41,6 +41,14 @@ def test_a_second_call_runs_no_cell_again(bench: tuple[Path, dict[str, Any]]) ->
     assert again == result
 
 
+def test_every_true_insight_is_asked_about_with_its_sign_flipped(
+    bench: tuple[Path, dict[str, Any]],
+) -> None:
+    cell = json.loads((bench[0] / "cells" / "default-1.json").read_text())
+    found = sum(sum(cycle["new_by_depth"].values()) for cycle in cell["discovery"])
+    assert cell["flips"]["in_use"][1] == cell["flips"]["base"][1] == found > 0
+
+
 def test_the_placebo_is_never_promoted(bench: tuple[Path, dict[str, Any]]) -> None:
     cell = json.loads((bench[0] / "cells" / "placebo-1.json").read_text())
     assert cell["nights"]
