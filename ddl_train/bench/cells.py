@@ -18,6 +18,7 @@ from ddl_train.bench.learning import measure_learning
 from ddl_train.bench.life import as_arm, live
 from ddl_train.config import Config, load_config
 from ddl_train.probes.files import read_probes
+from ddl_train.probes.suites import identified
 from ddl_train.records import BASE, JsonObject, Progress, Usage
 from ddl_train.roles.prompts import load_pack
 from ddl_train.session import Session, never, open_session
@@ -106,7 +107,7 @@ def run_cell(
         write_world(folder, seed=WORLD_SEEDS + seed, preset=bench.scale.preset)
     oracle = Oracle.of(load_world(folder))
     probes = read_probes(folder / "probes" / "truth.jsonl")
-    replayed = read_probes(folder / "probes" / "retention_replayed.jsonl")
+    replayed = identified(read_probes(folder / "probes" / "retention_replayed.jsonl"))
     started = time.monotonic()
     with (
         Run.create(config, pack_dir=load_pack(config.wake.prompts).dir) as run,

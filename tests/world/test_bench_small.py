@@ -49,6 +49,15 @@ def test_every_true_insight_is_asked_about_with_its_sign_flipped(
     assert cell["flips"]["in_use"][1] == cell["flips"]["base"][1] == found > 0
 
 
+def test_home_is_asked_in_both_halves_and_one_of_them_counted_apart(
+    bench: tuple[Path, dict[str, Any]],
+) -> None:
+    cell = json.loads((bench[0] / "cells" / "default-1.json").read_text())
+    shares = cell["learning"]["cycles"][-1]["base"]
+    apart, whole = (shares[f"retention/{name}"]["right"][1] for name in ("never replayed", "all"))
+    assert 0 < apart < whole
+
+
 def test_the_placebo_is_never_promoted(bench: tuple[Path, dict[str, Any]]) -> None:
     cell = json.loads((bench[0] / "cells" / "placebo-1.json").read_text())
     assert cell["nights"]
