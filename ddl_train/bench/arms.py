@@ -98,8 +98,9 @@ ARMS: tuple[Arm, ...] = (
     _lora("rank_128", "rank 128", "r=128", "lora_alpha=256"),
     _lora("attention_only", "LoRA on attention only", f"target_modules={ATTENTION}"),
     _lora("mlp_only", "LoRA on the MLPs only", f"target_modules={MLP}"),
-    _lora("rate_1e-3", "two fifths of the learning rate", "learning_rate=0.001"),
-    _lora("rate_1e-2", "four times the learning rate", "learning_rate=0.01"),
+    _lora("rate_2e-3", "two fifths of the learning rate", "learning_rate=0.002"),
+    _lora("rate_2e-2", "four times the learning rate", "learning_rate=0.02"),
+    _lora("no_decay", "no weight decay", "weight_decay=0"),
     _lora("epochs_3", "3 epochs", "num_train_epochs=3"),
 )
 FIRST = ("default", "from_base", "merged", "bare", "no_sleep", "placebo")
