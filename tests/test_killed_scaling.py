@@ -36,6 +36,7 @@ def night(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, Path]:
     text = config.read_text().replace("num_pairs: 72", "num_pairs: 144")
     text = text.replace("num_train_epochs: 1", "num_train_epochs: 8")
     text = text.replace("general_share: 0.3", "general_share: 0.0")
+    text = text.replace("weight_decay: 0.7", "weight_decay: 0.0")
     text = text.replace("learning_rate: 0.005", "learning_rate: 0.01")
     config.write_text(text.replace("max_items: 12", "max_items: 40"))
     assert live(config, "ddl_train.cycle:promote<") == -9
