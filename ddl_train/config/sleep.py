@@ -61,6 +61,8 @@ class SleepConfig(StageConfig):
     """Rows a forward pass holds; with `packing` it holds one pack of `max_length` tokens."""
     gradient_accumulation_steps: int = Field(1, gt=0)
     weight_decay: float = Field(0.0, ge=0)
+    """Decoupled, as in AdamW. No delta is the base, so it is the base that this pulls towards: what
+    drifted and no row of the night holds comes back (L2-SP, Li et al. 2018, arXiv:1802.01483)."""
     max_grad_norm: float = Field(1.0, gt=0)
     max_length: int = Field(512, gt=0)
     """Rows longer than this many tokens are left out and counted, never cut."""
