@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from ddl_train.bench.discovery import opportunity
-from ddl_train.bench.learning import share
+from ddl_train.bench.learning import share, true_insights
 from ddl_train.measure import retrieve
 from ddl_train.probes.score import Asked, score_probes
 from ddl_train.probes.text import normalise
@@ -39,11 +39,7 @@ def in_context(session: Session, oracle: Oracle, probes: Sequence[Probe]) -> Jso
         oracle: tells which insights are true.
         probes: the truth probes; asked where an admitted insight states what they ask.
     """
-    insights = [
-        insight
-        for insight in session.memory.insights()
-        if oracle.judge(insight.conclusion).truth == "true"
-    ]
+    insights = true_insights(session.memory.insights(), oracle)
     told = {normalise(insight.conclusion) for insight in insights}
     uptake = _uptake(session, insights)
     asked = [Asked("uptake", _told(probe)) for probe in uptake]

@@ -6,7 +6,7 @@ Here every admitted true insight is asked about, in the wordings of probes.
 
 import random
 
-from ddl_train.bench.learning import share
+from ddl_train.bench.learning import share, true_insights
 from ddl_train.probes.score import Asked, score_probes
 from ddl_train.records import BASE, JsonObject
 from ddl_train.session import Session
@@ -42,9 +42,8 @@ def _true_facts(session: Session, oracle: Oracle) -> list[Fact]:
     """What the true insights state, each once, where it has a sign."""
     facts = [
         fact
-        for insight in session.memory.insights()
-        if oracle.judge(insight.conclusion).truth == "true"
-        and (fact := parse(insight.conclusion)) is not None
+        for insight in true_insights(session.memory.insights(), oracle)
+        if (fact := parse(insight.conclusion)) is not None
         and questions(fact, DIRECTION, probe=True)
     ]
     return list(dict.fromkeys(facts))

@@ -48,9 +48,13 @@ def true_clusters(insights: Sequence[Insight], oracle: Oracle) -> dict[str, int]
     """Clusters of the uptake items about true insights, each with the cycle it was admitted in."""
     return {
         f"insight {insight.insight_id}": insight.cycle
-        for insight in insights
-        if oracle.judge(insight.conclusion).truth == "true"
+        for insight in true_insights(insights, oracle)
     }
+
+
+def true_insights(insights: Iterable[Insight], oracle: Oracle) -> list[Insight]:
+    """Those that the world bears out; contested ones are not among them."""
+    return [one for one in insights if oracle.judge(one.conclusion).truth == "true"]
 
 
 def measure_learning(
