@@ -5,6 +5,7 @@ import sqlite3
 from pathlib import Path
 
 import pytest
+import yaml
 
 from ddl_train.storage.fsck import fsck
 from ddl_train.storage.run import Run
@@ -33,12 +34,11 @@ def night(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, Path]:
     config = small_world_config(
         folder, promote={"alpha": 0.4, "confidence": 0.6, "min_items": 1, **gate}
     )
-    text = config.read_text().replace("num_pairs: 72", "num_pairs: 144")
-    text = text.replace("num_train_epochs: 1", "num_train_epochs: 8")
-    text = text.replace("general_share: 0.3", "general_share: 0.0")
-    text = text.replace("weight_decay: 0.7", "weight_decay: 0.0")
-    text = text.replace("learning_rate: 0.005", "learning_rate: 0.01")
-    config.write_text(text.replace("max_items: 12", "max_items: 40"))
+    values = yaml.safe_load(config.read_text())
+    values["wake"]["num_pairs"] = 144
+    values["sleep"] |= {"general_share": 0.0, "weight_decay": 0.0, "learning_rate": 0.01}
+    values["evaluate"]["max_items"] = 40
+    config.write_text(yaml.safe_dump(values, sort_keys=False))
     assert live(config, "ddl_train.cycle:promote<") == -9
     run_dir = folder / "checkpoints" / config.stem
     shutil.copytree(run_dir, folder / "before")
