@@ -17,6 +17,7 @@ from ddl_train.bench.flips import believed_flips
 from ddl_train.bench.learning import measure_learning
 from ddl_train.bench.life import as_arm, live
 from ddl_train.config import Config, load_config
+from ddl_train.errors import ConfigError
 from ddl_train.probes.files import read_probes
 from ddl_train.probes.suites import identified
 from ddl_train.records import BASE, JsonObject, Progress, Usage
@@ -32,6 +33,8 @@ from ddl_train.world.writer import write_world
 
 WORLD_SEEDS = 5_000
 """Worlds of the bench lie beyond the seeds that were used while tuning."""
+FORMAT = 2
+"""Of a cell: what it holds, and how that is measured."""
 SUITES = {
     "truth": ("truth",),
     "retention": ("retention", "retention_replayed"),
@@ -99,9 +102,9 @@ def run_cell(
     """Live one arm on the world of one seed and measure it, unless that was done before."""
     path = bench.cell_path(arm, seed)
     config = bench.cell_config(arm, seed)
+    overrides = [*bench.scale.overrides, *arm.overrides, *bench.overrides]
     if path.is_file():
-        cell: JsonObject = json.loads(path.read_text(encoding="utf-8"))
-        return cell
+        return _read_cell(path, overrides)
     folder = bench.out / "worlds" / str(seed)
     if not (folder / WORLD_FILE).is_file():
         write_world(folder, seed=WORLD_SEEDS + seed, preset=bench.scale.preset)
@@ -119,12 +122,12 @@ def run_cell(
     ):
         session = as_arm(opened, arm)
         live(session, arm, oracle=oracle, probes=probes, progress=progress)
-        cell = {
+        cell: JsonObject = {
             "arm": arm.name,
             "seed": seed,
             "preset": bench.scale.preset,
             "num_cycles": config.num_cycles,
-            "overrides": [*bench.scale.overrides, *arm.overrides, *bench.overrides],
+            "overrides": overrides,
             "world": asdict(take_census(load_world(folder))),
             **measure(session, oracle, {probe.probe_id for probe in replayed}),
             "in_context": in_context(session, oracle, probes),
@@ -134,6 +137,17 @@ def run_cell(
         }
     path.parent.mkdir(parents=True, exist_ok=True)
     write_text(path, json.dumps(cell, indent=1))
+    return cell
+
+
+def _read_cell(path: Path, overrides: list[str]) -> JsonObject:
+    """A cell that is done, if its arm was then what it is now."""
+    cell: JsonObject = json.loads(path.read_text(encoding="utf-8"))
+    if cell["overrides"] != overrides:
+        raise ConfigError(
+            f"{path}: was made with {' '.join(cell['overrides'])}; its arm is now "
+            f"{' '.join(overrides)}; give another folder, or delete the cell and its run"
+        )
     return cell
 
 

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from ddl_train.bench.folder import claim, what_runs
 from ddl_train.bench.gate_goals import NUM_NIGHTS, NUM_PLANTED, NUM_RUNS, gate_goals
 from ddl_train.bench.nights import (
     BAD,
@@ -28,7 +29,6 @@ from ddl_train.bench.planted import COLLAPSE, FORGETTING, NullNight, count_promo
 from ddl_train.bench.verdicts import Verdict, judge, tabulate
 from ddl_train.config import Config, PromoteConfig, load_config
 from ddl_train.cycle import wake_stage
-from ddl_train.errors import ConfigError
 from ddl_train.gate.floor import NoiseFloor, noise_floor
 from ddl_train.promote import promote
 from ddl_train.records import EvalReport, JsonObject, Progress
@@ -119,10 +119,10 @@ def run(
         {rows[] of `tabulate`, floor, lucky_runs, planted, goals[], lines[], met}.
 
     Raises:
-        ConfigError: the folder holds nights of another scale, config or overrides.
+        ConfigError: the folder holds nights of other settings.
         Interrupted: asked to stop; the same call goes on.
     """
-    _check_folder(out, {**asdict(scale), "config": str(config), "more": list(overrides)})
+    claim(out, {**asdict(scale), "default": what_runs(config, [*scale.overrides, *overrides])})
     lived: list[tuple[EvalReport, tuple[Night, ...]]] = []
     configs = [_config(out, config, scale, number, overrides) for number in scale.worlds]
     for chosen in configs:
@@ -145,17 +145,6 @@ def run(
     result = _conclude(worlds, floors, limits)
     write_text(out / "gate.json", json.dumps(result, indent=1))
     return result
-
-
-def _check_folder(out: Path, wanted: JsonObject) -> None:
-    """One folder compares like with like."""
-    path, text = out / "bench.json", json.dumps(wanted)
-    if path.is_file() and path.read_text(encoding="utf-8") != text:
-        raise ConfigError(
-            f"{out}: holds nights of other settings ({path.name}); give another folder"
-        )
-    out.mkdir(parents=True, exist_ok=True)
-    write_text(path, text)
 
 
 def _config(out: Path, config: Path, scale: Scale, world: int, overrides: Sequence[str]) -> Config:

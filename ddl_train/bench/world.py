@@ -7,11 +7,13 @@ added to the same folder later.
 
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from ddl_train.bench.arms import find_arms
-from ddl_train.bench.cells import Bench, Scale, read_cells, run_cell
+from ddl_train.bench.cells import FORMAT, Bench, Scale, read_cells, run_cell
+from ddl_train.bench.folder import claim, what_runs
 from ddl_train.bench.goals import check_goals
 from ddl_train.bench.plot import draw
 from ddl_train.bench.tables import write_tables
@@ -79,48 +81,24 @@ def run(
         `tables` (Markdown), `goals`, `met`, `paths`.
 
     Raises:
-        ConfigError: there is no such preset or arm, or the folder holds another preset's cells.
+        ConfigError: there is no such preset or arm, or the folder holds cells of other settings.
         Interrupted: asked to stop; the same call goes on from there.
     """
     if preset not in SCALES:
         raise ConfigError(f"there is no bench for preset {preset!r}; expected one of {', '.join(SCALES)}")  # fmt: skip
     scale = SCALES[preset]
     if num_cycles is not None:
-        scale = Scale(
-            preset=preset,
-            num_cycles=num_cycles,
-            overrides=scale.overrides,
-            num_paired=scale.num_paired,
-        )
+        scale = replace(scale, num_cycles=num_cycles)
     bench = Bench(out=out, config=config, scale=scale, overrides=tuple(overrides))
     chosen = find_arms(list(arms) or ARMS.get(preset, ["first"]))
-    _check_folder(bench)
+    default = what_runs(config, [*scale.overrides, *overrides])
+    claim(out, {**asdict(scale), "format": FORMAT, "default": default})
     for seed in seeds:
         for arm in chosen:
             if on_cell:
                 on_cell(f"{arm.name}, seed {seed}: {arm.why}")
             run_cell(bench, arm, seed, progress=progress, should_stop=should_stop)
     return _conclude(bench)
-
-
-def _check_folder(bench: Bench) -> None:
-    """One folder compares like with like."""
-    path = bench.out / "bench.json"
-    wanted = {
-        "preset": bench.scale.preset,
-        "num_cycles": bench.scale.num_cycles,
-        "config": str(bench.config),
-        "overrides": list(bench.overrides),
-    }
-    if path.is_file():
-        found = json.loads(path.read_text(encoding="utf-8"))
-        if found != wanted:
-            raise ConfigError(
-                f"{bench.out}: holds cells of {found}, asked for {wanted}; give another folder"
-            )
-        return
-    bench.out.mkdir(parents=True, exist_ok=True)
-    write_text(path, json.dumps(wanted, indent=1))
 
 
 def _conclude(bench: Bench) -> dict[str, Any]:

@@ -32,7 +32,7 @@ from ddl_train.config.stage import StageConfig
 from ddl_train.config.stopping import StoppingConfig
 from ddl_train.config.vllm import VllmConfig
 from ddl_train.config.wake import WakeConfig
-from ddl_train.config.whole import Config, changed_keys, is_changeable
+from ddl_train.config.whole import Config, changed_keys, flatten, is_changeable
 from ddl_train.config.workers import WorkersConfig
 
 __all__ = [
@@ -65,6 +65,7 @@ __all__ = [
     "WorkersConfig",
     "changed_keys",
     "dump_yaml",
+    "flatten",
     "is_changeable",
     "json_schema",
     "load_config",

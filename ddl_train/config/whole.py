@@ -78,7 +78,7 @@ run."""
 
 def changed_keys(old: Config, new: Config) -> list[tuple[str, Any, Any]]:
     """Dotted keys whose values differ, each with the old and the new value."""
-    before, after = _flatten(old.model_dump()), _flatten(new.model_dump())
+    before, after = flatten(old.model_dump()), flatten(new.model_dump())
     keys = sorted(before.keys() | after.keys())
     return [
         (key, before.get(key), after.get(key)) for key in keys if before.get(key) != after.get(key)
@@ -90,11 +90,12 @@ def is_changeable(key: str) -> bool:
     return any(key == name or key.startswith(name + ".") for name in CHANGEABLE)
 
 
-def _flatten(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+def flatten(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested mappings as one, with dotted keys."""
     flat: dict[str, Any] = {}
     for key, value in values.items():
         if isinstance(value, dict) and key != "chat_template_kwargs":
-            flat |= _flatten(value, f"{prefix}{key}.")
+            flat |= flatten(value, f"{prefix}{key}.")
         else:
             flat[prefix + key] = value
     return flat

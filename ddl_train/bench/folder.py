@@ -1,0 +1,41 @@
+"""A bench's folder compares like with like: it says what it was made with, and holds to it."""
+
+import json
+from pathlib import Path
+
+from ddl_train.config import flatten, load_config
+from ddl_train.errors import ConfigError
+from ddl_train.records import JsonObject
+from ddl_train.storage.files import write_text
+
+FILE = "bench.json"
+
+
+def what_runs(config: Path, overrides: list[str]) -> JsonObject:
+    """Every key of a config that tells how a model dreams, sleeps and is judged."""
+    values = load_config(config, overrides).model_dump(mode="json")
+    return {key: value for key, value in values.items() if key not in ("name", "checkpoints_dir")}
+
+
+def claim(out: Path, wanted: JsonObject) -> None:
+    """Make `out` the folder of these settings, unless it is that already.
+
+    Raises:
+        ConfigError: it holds what other settings made.
+    """
+    path = out / FILE
+    wanted = json.loads(json.dumps(wanted))
+    if path.is_file():
+        old, new = flatten(json.loads(path.read_text(encoding="utf-8"))), flatten(wanted)
+        if changed := [key for key in [*new, *old] if old.get(key) != new.get(key)]:
+            named = ", ".join(
+                f"{key} = {old.get(key)} (asked: {new.get(key)})"
+                for key in list(dict.fromkeys(changed))[:3]
+            )
+            raise ConfigError(
+                f"{out}: holds what was made with other settings, by its {FILE}: {named}"
+                f"{' and more' if len(set(changed)) > 3 else ''}; give another folder"
+            )
+        return
+    out.mkdir(parents=True, exist_ok=True)
+    write_text(path, json.dumps(wanted, indent=1))

@@ -1,0 +1,44 @@
+"""Folders of benches: what was made with one config is not mixed with what another made."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from ddl_train.bench.arms import find_arms
+from ddl_train.bench.cells import Bench, run_cell
+from ddl_train.bench.folder import claim, what_runs
+from ddl_train.bench.world import SCALES
+from ddl_train.errors import ConfigError
+from ddl_train.records import SilentProgress
+from tests.worlds import ROOT
+
+QUICKSTART = ROOT / "configs" / "quickstart.yaml"
+
+
+def test_a_folder_is_claimed_again_with_the_same_settings(tmp_path: Path) -> None:
+    settings = {"num_cycles": 3, "default": what_runs(QUICKSTART, ["sleep.r=8"])}
+    claim(tmp_path, settings)
+    claim(tmp_path, settings)
+
+
+def test_a_folder_made_with_another_learning_rate_is_refused_by_name(tmp_path: Path) -> None:
+    claim(tmp_path, {"default": what_runs(QUICKSTART, ["sleep.learning_rate=0.001"])})
+    with pytest.raises(ConfigError, match=r"sleep\.learning_rate = 0.001 \(asked: 0.002\)"):
+        claim(tmp_path, {"default": what_runs(QUICKSTART, ["sleep.learning_rate=0.002"])})
+
+
+def test_what_runs_does_not_depend_on_the_name_of_the_config(tmp_path: Path) -> None:
+    copy = tmp_path / "other.yaml"
+    copy.write_text(QUICKSTART.read_text())
+    assert what_runs(copy, []) == what_runs(QUICKSTART, [])
+
+
+def test_a_cell_whose_arm_was_something_else_is_refused(tmp_path: Path) -> None:
+    (arm,) = find_arms(["rank_8"])
+    bench = Bench(out=tmp_path, config=QUICKSTART, scale=SCALES["small"])
+    path = bench.cell_path(arm, 1)
+    path.parent.mkdir()
+    path.write_text(json.dumps({"arm": "rank_8", "seed": 1, "overrides": ["sleep.r=4"]}))
+    with pytest.raises(ConfigError, match=r"rank_8-1\.json: was made with sleep\.r=4"):
+        run_cell(bench, arm, 1, progress=SilentProgress())
