@@ -1,22 +1,12 @@
-"""Rows of the database as records. Reads only."""
+"""What memory holds, as records: the selects. Reads only."""
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from random import Random
 from typing import Any
 
-from ddl_train.records import (
-    Concept,
-    ConceptPair,
-    Insight,
-    Proposal,
-    Scores,
-    StudyItem,
-    Verdict,
-)
-
-STRENGTH_HALF_LIFE = 4.0
-"""Cycles after which an insight that nobody builds upon has half its strength."""
+from ddl_train.memory.rows import as_concept, as_insight, as_pair, as_verdict
+from ddl_train.records import Concept, ConceptPair, Insight, StudyItem, Verdict
 
 _MAX_PARAMETERS = 500
 
@@ -50,15 +40,6 @@ FROM insights JOIN proposals USING (pair_id) JOIN verdicts USING (pair_id)
 """
 
 
-def strength_of(num_children: int, age: int) -> float:
-    """Strength of an insight: it grows with what rests on it and fades with time.
-
-    (1 + num_children) x 0.5 ** (age / STRENGTH_HALF_LIFE), where `age` counts the cycles since it
-    was admitted or last built upon. Derived, never stored. A document's strength is 1.
-    """
-    return float((1 + num_children) * 0.5 ** (max(age, 0) / STRENGTH_HALF_LIFE))
-
-
 def latest_cycle(connection: sqlite3.Connection) -> int:
     """The last cycle in which a pair was drawn; -1 before the first."""
     return int(connection.execute("SELECT coalesce(max(cycle), -1) FROM pairs").fetchone()[0])
@@ -68,7 +49,7 @@ def read_concepts(connection: sqlite3.Connection, ids: Iterable[int]) -> dict[in
     """Concepts by id; ids that memory does not hold are left out."""
     now = latest_cycle(connection)
     return {
-        row["concept_id"]: _concept(row, now)
+        row["concept_id"]: as_concept(row, now)
         for row in select_in(connection, _CONCEPT + "WHERE c.concept_id IN ", sorted(set(ids)))
     }
 
@@ -76,7 +57,7 @@ def read_concepts(connection: sqlite3.Connection, ids: Iterable[int]) -> dict[in
 def all_concepts(connection: sqlite3.Connection) -> list[Concept]:
     now = latest_cycle(connection)
     rows = connection.execute(_CONCEPT + "ORDER BY c.concept_id")
-    return [_concept(row, now) for row in rows]
+    return [as_concept(row, now) for row in rows]
 
 
 def all_texts(connection: sqlite3.Connection) -> Iterator[str]:
@@ -112,7 +93,7 @@ def read_insights(
     else:
         rows = connection.execute(_INSIGHT + "ORDER BY insight_id").fetchall()
     concepts = read_concepts(connection, [row["concept_id"] for row in rows])
-    found = [_insight(row, concepts[row["concept_id"]].strength) for row in rows]
+    found = [as_insight(row, concepts[row["concept_id"]].strength) for row in rows]
     return sorted(found, key=lambda insight: insight.insight_id)
 
 
@@ -168,7 +149,7 @@ def read_pairs(
         (cycle, batch_index),
     ).fetchall()
     concepts = read_concepts(connection, pair_members(rows))
-    return [(row["pair_id"], row["adapter"], _pair(row, concepts)) for row in rows]
+    return [(row["pair_id"], row["adapter"], as_pair(row, concepts)) for row in rows]
 
 
 def read_verdicts(
@@ -186,7 +167,7 @@ def read_verdicts(
         (cycle, is_admitted, -1 if limit is None else limit),
     ).fetchall()
     concepts = read_concepts(connection, pair_members(rows))
-    return [_verdict(row, _pair(row, concepts)) for row in reversed(rows)]
+    return [as_verdict(row, as_pair(row, concepts)) for row in reversed(rows)]
 
 
 def read_study_items(
@@ -219,85 +200,6 @@ def select_in(
         part = values[start : start + _MAX_PARAMETERS]
         marks = ",".join("?" * len(part))
         yield from connection.execute(f"{select}({marks})", tuple(part)).fetchall()
-
-
-def _concept(row: sqlite3.Row, now: int) -> Concept:
-    is_document = row["kind"] == "document"
-    return Concept(
-        concept_id=row["concept_id"],
-        text=row["text"],
-        kind=row["kind"],
-        source=row["source"],
-        position=row["position"],
-        sha256=row["sha256"],
-        depth=row["depth"],
-        strength=1.0 if is_document else strength_of(row["num_children"], now - row["last_cycle"]),
-        cycle=row["cycle"],
-    )
-
-
-def _pair(row: sqlite3.Row, concepts: dict[int, Concept]) -> ConceptPair:
-    return ConceptPair(
-        pair_number=row["pair_number"],
-        a=concepts[row["a_id"]],
-        b=concepts[row["b_id"]],
-        sampler=row["sampler"],
-        probability=row["probability"],
-        is_revisit=bool(row["is_revisit"]),
-        stratum=row["stratum"],
-        operator=row["operator"],
-    )
-
-
-def _verdict(row: sqlite3.Row, pair: ConceptPair) -> Verdict:
-    return Verdict(
-        proposal=Proposal(
-            pair=pair,
-            text=row["text"],
-            reasoning=row["reasoning"],
-            conclusion=row["conclusion"],
-            is_none=bool(row["is_none"]),
-            adapter=row["dreamer"],
-            num_prompt_tokens=row["num_prompt_tokens"],
-            num_completion_tokens=row["num_completion_tokens"],
-        ),
-        scores=_scores(row),
-        rejected_because=row["rejected_because"],
-        rationale=row["rationale"],
-        audit=row["audit"],
-    )
-
-
-def _scores(row: sqlite3.Row) -> Scores | None:
-    if row["novelty"] is None:
-        return None
-    return Scores(
-        novelty=row["novelty"],
-        coherence=row["coherence"],
-        utility=row["utility"],
-        support=row["support"],
-        disagreement=row["disagreement"],
-    )
-
-
-def _insight(row: sqlite3.Row, strength: float) -> Insight:
-    scores = _scores(row)
-    assert scores is not None
-    return Insight(
-        insight_id=row["insight_id"],
-        concept_id=row["concept_id"],
-        text=row["text"],
-        reasoning=row["reasoning"],
-        conclusion=row["conclusion"],
-        parents=(row["parent_a"], row["parent_b"]),
-        depth=row["depth"],
-        cycle=row["cycle"],
-        adapter=row["adapter"],
-        scores=scores,
-        rationale=row["rationale"],
-        parent_texts=(row["a_text"], row["b_text"]),
-        strength=strength,
-    )
 
 
 def pair_members(rows: Sequence[sqlite3.Row]) -> list[int]:

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from ddl_train.config import SamplerConfig
 from ddl_train.memory.index import IdArray
 from ddl_train.memory.origins import Origins
-from ddl_train.memory.reading import latest_cycle, strength_of
+from ddl_train.memory.reading import latest_cycle
+from ddl_train.memory.rows import strength_of
 
 Ids = tuple[int, int]
 NumberArray = NDArray[np.float64]
