@@ -85,6 +85,7 @@ ARMS: tuple[Arm, ...] = (
     _lora("replay_10", "10 % of the rows from them", "replay_share=0.1"),
     _lora("replay_20", "20 %", "replay_share=0.2"),
     _lora("replay_40", "40 %", "replay_share=0.4"),
+    _lora("long", "in as many steps as the epochs take", "max_steps=null"),
     _lora(
         "from_base_long", "anew, in as many steps as it takes", "method=from_base", "max_steps=null"
     ),
