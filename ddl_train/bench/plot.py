@@ -48,22 +48,27 @@ PANELS: tuple[tuple[str, Series, str | None], ...] = (
 
 
 def draw(cells: Sequence[JsonObject], path: Path) -> None:
-    """Draw one line an arm, the mean over its seeds with its 95 % interval, into a PNG."""
+    """Write the picture of these cells as a PNG."""
     matplotlib.use("Agg")
-    picture = Figure(figsize=(12, 7), layout="constrained")
-    axes = picture.subplots(2, 3)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    picture(cells).savefig(path, dpi=120)
+
+
+def picture(cells: Sequence[JsonObject]) -> Figure:
+    """A panel a measure; in it one line an arm, the mean over its seeds with its 95 % interval."""
+    drawn = Figure(figsize=(12, 7), layout="constrained")
+    axes = drawn.subplots(2, 3)
     for axis, (title, series, suite) in zip(axes.flat, PANELS, strict=True):
         _draw_panel(axis, cells, title, series)
         if suite is not None:
             base = _means(cells, _suite(suite, "base"))
             axis.plot(range(1, len(base) + 1), base, color="black", linestyle=":", label="base")
     axes.flat[-1].legend(fontsize=7)
-    picture.suptitle(
+    drawn.suptitle(
         f"{cells[0]['preset']} world, mean over seeds; bands are 95 % intervals, from "
         f"{MIN_SEEDS} seeds on"
     )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    picture.savefig(path, dpi=120)
+    return drawn
 
 
 def _draw_panel(axis: Axes, cells: Sequence[JsonObject], title: str, series: Series) -> None:

@@ -1,0 +1,66 @@
+"""The picture of the world bench, on cells made by hand."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+from matplotlib.axes import Axes
+from matplotlib.collections import PolyCollection
+
+from ddl_train.bench.plot import PANELS, picture
+from ddl_train.records import JsonObject
+
+
+def cell(arm: str, seed: int, right: Sequence[int]) -> JsonObject:
+    """One cycle for each number of questions answered right, of ten."""
+    found = {"new_by_depth": {"1": 2, "2": 1}, "admitted": {"true": 3}}
+    cycles = [
+        {
+            "base": {"uptake/all": {"right": [2, 10]}},
+            "in_use": {"uptake/all": {"right": [number, 10]}},
+        }
+        for number in right
+    ]
+    return {
+        "arm": arm,
+        "seed": seed,
+        "preset": "small",
+        "discovery": [found] * len(right),
+        "learning": {"cycles": cycles},
+    }
+
+
+def panel(cells: Sequence[JsonObject], title: str) -> Axes:
+    places = [name for name, _, _ in PANELS]
+    return picture(cells).axes[places.index(title)]
+
+
+UPTAKE = "uptake of all true insights so far"
+
+
+def test_a_line_is_the_mean_over_seeds_of_each_cycle() -> None:
+    axis = panel([cell("default", 1, [4, 8]), cell("default", 2, [6, 6])], UPTAKE)
+    (line,) = [line for line in axis.lines if line.get_label() == "default"]
+    assert np.asarray(line.get_xdata()).tolist() == [1, 2]
+    assert np.asarray(line.get_ydata()).tolist() == pytest.approx([0.5, 0.7])
+
+
+def test_the_base_stands_beside_the_arms() -> None:
+    axis = panel([cell("default", 1, [4, 8]), cell("merged", 1, [5, 5])], UPTAKE)
+    (line,) = [line for line in axis.lines if line.get_label() == "base"]
+    assert np.asarray(line.get_ydata()).tolist() == [0.2, 0.2]
+
+
+def test_three_seeds_have_a_band_of_students_interval_and_two_have_none() -> None:
+    three = panel([cell("default", seed, [right]) for seed, right in ((1, 4), (2, 5), (3, 6))], UPTAKE)  # fmt: skip
+    (band,) = [one for one in three.collections if isinstance(one, PolyCollection)]
+    heights = np.concatenate([path.vertices for path in band.get_paths()])[:, 1]
+    half = 4.303 * 0.1 / np.sqrt(3)  # t of 2 degrees of freedom, times the standard error
+    assert (heights.min(), heights.max()) == pytest.approx((0.5 - half, 0.5 + half), abs=1e-4)
+    two = panel([cell("default", seed, [4]) for seed in (1, 2)], UPTAKE)
+    assert not two.collections
+
+
+def test_insights_add_up_over_cycles() -> None:
+    axis = panel([cell("default", 1, [4, 8, 9])], "true insights, all cycles so far")
+    assert np.asarray(axis.lines[0].get_ydata()).tolist() == [3, 6, 9]
