@@ -5,7 +5,6 @@ there is not run again; one that was stopped goes on inside its run.
 """
 
 import json
-import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -111,7 +110,6 @@ def run_cell(
     oracle = Oracle.of(load_world(folder))
     probes = read_probes(folder / "probes" / "truth.jsonl")
     replayed = identified(read_probes(folder / "probes" / "retention_replayed.jsonl"))
-    started = time.monotonic()
     with (
         Run.create(config, pack_dir=load_pack(config.wake.prompts).dir) as run,
         open_session(
@@ -133,7 +131,6 @@ def run_cell(
             "in_context": in_context(session, oracle, probes),
             "flips": believed_flips(session, oracle),
             "paired_waking": paired_waking(session, oracle, num_pairs=bench.scale.num_paired),
-            "seconds": time.monotonic() - started,
         }
     path.parent.mkdir(parents=True, exist_ok=True)
     write_text(path, json.dumps(cell, indent=1))

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Literal
 
-from ddl_train.bench.tables import CEILING, DISCOVERY, KEEPING, LEARNING, Column, figure
+from ddl_train.bench.measures import CEILING, DISCOVERY, KEEPING, LEARNING, Column
+from ddl_train.bench.tables import figure
 from ddl_train.records import JsonObject
 
 FULL_PRESET, FULL_CYCLES = "standard", 8

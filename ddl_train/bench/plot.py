@@ -8,7 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ddl_train.bench.learning import ratio
-from ddl_train.bench.tables import MIN_SEEDS, figure, judged_true
+from ddl_train.bench.measures import judged_true
+from ddl_train.bench.tables import MIN_SEEDS, figure
 from ddl_train.records import JsonObject
 
 Series = Callable[[JsonObject], list[float | None]]

@@ -237,13 +237,12 @@ def cell(**changes: object) -> JsonObject:
             "backward_transfer": None,
             "forward_transfer": None,
         },
-        "usage": {"generator": {"tokens": 400}},
+        "usage": {"generator": {"tokens": 400, "seconds": 3.0}},
         "nights": [{"cycle": 0, "promoted": True, "decided_by": "gate", "reasons": []}],
         "leaks": [],
         "in_context": {"uptake/forward": [10, 10]},
         "paired_waking": None,
         "flips": {"base": [5, 10], "in_use": [1, 10]},
-        "seconds": 3.0,
     }
     return made | changes
 
@@ -256,6 +255,26 @@ def test_tables_show_n_and_an_interval() -> None:
     assert columns[3].endswith("n=4")
     assert "| 100 s=1 | 4 s=1 |" in row
     assert "0.900 [0.596, 0.982] n=10" in text
+
+
+def test_a_share_over_seeds_has_an_interval_that_ends_at_one() -> None:
+    over = figure([(10, 10), (10, 10), (9, 10)])
+    assert over.low < over.value < over.high == 1.0
+
+
+def flips(arm: str, seed: int, believed: int) -> JsonObject:
+    return cell(arm=arm, seed=seed, flips={"base": [5, 10], "in_use": [believed, 10]})
+
+
+def test_arms_are_held_against_the_default_world_by_world() -> None:
+    cells = [
+        flips("default", seed, believed) for seed, believed in ((1, 1), (2, 4), (3, 7), (4, 9))
+    ]
+    cells += [flips("merged", seed, believed) for seed, believed in ((1, 2), (2, 5), (3, 8))]
+    beside = write_tables(cells).split("## Less the default on the same worlds")[1]
+    row = next(line for line in beside.split("\n") if line.startswith("| merged"))
+    assert "| 0.100 [0.100, 0.100] s=3 |" in row  # worlds differ by 0.6, arms by 0.1 on each
+    assert "| default" not in beside
 
 
 def test_a_promoted_placebo_or_a_leak_misses_a_goal_on_every_preset() -> None:
