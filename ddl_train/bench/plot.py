@@ -1,6 +1,7 @@
 """The world bench as one picture: what is found, believed, kept and lost, cycle by cycle."""
 
 from collections.abc import Callable, Sequence
+from itertools import accumulate
 from pathlib import Path
 
 import matplotlib
@@ -8,29 +9,27 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ddl_train.bench.learning import ratio
-from ddl_train.bench.measures import judged_true
+from ddl_train.bench.measures import Share, judged_true
 from ddl_train.bench.tables import MIN_SEEDS, figure
 from ddl_train.records import JsonObject
 
-Series = Callable[[JsonObject], list[float | None]]
+Value = Share | float | None
+Series = Callable[[JsonObject], list[Value]]
 
 
-def _found(cell: JsonObject) -> list[float | None]:
-    total, series = 0, []
-    for cycle in cell["discovery"]:
-        total += sum(cycle["new_by_depth"].values())
-        series.append(float(total))
-    return list(series)
+def _found(cell: JsonObject) -> list[Value]:
+    new = [sum(cycle["new_by_depth"].values()) for cycle in cell["discovery"]]
+    return [float(total) for total in accumulate(new)]
 
 
-def _precision(cell: JsonObject) -> list[float | None]:
-    return [ratio(judged_true(cycle["admitted"])) for cycle in cell["discovery"]]
+def _precision(cell: JsonObject) -> list[Value]:
+    return [judged_true(cycle["admitted"]) for cycle in cell["discovery"]]
 
 
 def _suite(group: str, who: str = "in_use") -> Series:
-    def read(cell: JsonObject) -> list[float | None]:
+    def read(cell: JsonObject) -> list[Value]:
         return [
-            ratio(cycle[who][group]["right"]) if cycle[who] and group in cycle[who] else None
+            tuple(cycle[who][group]["right"]) if cycle[who] and group in cycle[who] else None
             for cycle in cell["learning"]["cycles"]
         ]
 
@@ -64,7 +63,9 @@ def picture(cells: Sequence[JsonObject]) -> Figure:
         if suite is not None:
             base = _means(cells, _suite(suite, "base"))
             axis.plot(range(1, len(base) + 1), base, color="black", linestyle=":", label="base")
-    axes.flat[-1].legend(fontsize=7)
+    drawn.legend(
+        *axes.flat[-1].get_legend_handles_labels(), loc="outside lower center", ncols=10, fontsize=7
+    )
     drawn.suptitle(
         f"{cells[0]['preset']} world, mean over seeds; bands are 95 % intervals, from "
         f"{MIN_SEEDS} seeds on"
@@ -92,6 +93,7 @@ def _means(cells: Sequence[JsonObject], series: Series) -> list[float]:
     return [_mean(values) for values in zip(*map(series, cells), strict=False)]
 
 
-def _mean(values: Sequence[float | None]) -> float:
-    known = [value for value in values if value is not None]
+def _mean(values: Sequence[Value]) -> float:
+    numbers = [ratio(value) if isinstance(value, tuple) else value for value in values]
+    known = [number for number in numbers if number is not None]
     return sum(known) / len(known) if known else float("nan")

@@ -61,6 +61,12 @@ def test_three_seeds_have_a_band_of_students_interval_and_two_have_none() -> Non
     assert not two.collections
 
 
+def test_a_band_of_shares_ends_at_one() -> None:
+    axis = panel([cell("default", seed, [right]) for seed, right in ((1, 10), (2, 10), (3, 9))], UPTAKE)  # fmt: skip
+    heights = np.concatenate([path.vertices for path in axis.collections[0].get_paths()])[:, 1]
+    assert heights.max() == 1.0
+
+
 def test_insights_add_up_over_cycles() -> None:
     axis = panel([cell("default", 1, [4, 8, 9])], "true insights, all cycles so far")
     assert np.asarray(axis.lines[0].get_ydata()).tolist() == [3, 6, 9]
