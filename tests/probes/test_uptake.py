@@ -1,5 +1,6 @@
 """Uptake probes rank an answer against others of its kind, none of which is right."""
 
+from collections import Counter
 from dataclasses import replace
 from typing import Any
 
@@ -95,6 +96,40 @@ def test_distractors_of_like_length_come_first() -> None:
     forward = [probe for probe in probes if probe.kind == "forward"]
     assert all(choice.startswith("ail") for choice in forward[0].choices)
     assert all(choice.startswith("one longer") for choice in forward[1].choices)
+
+
+def hubs(sizes: list[int]) -> list[StudyItem]:
+    """One question an insight; the first answer is right for `sizes[0]` of them, and so on."""
+    answers = [f"ail{hub}" for hub, size in enumerate(sizes) for _ in range(size)]
+    return [item(n, f"what would sub{n} help?", answer) for n, answer in enumerate(answers)]
+
+
+FEW_HUBS = hubs([8, 6, 5, 4, 3, 3, 2, 2, *[1] * 17])
+
+
+def test_an_answer_is_lent_as_often_as_it_is_right() -> None:
+    probes = build(FEW_HUBS, range(50))
+    right = Counter(probe.answers[0] for probe in probes)
+    lent = Counter(choice for probe in probes for choice in probe.choices)
+    assert len(probes) == 50
+    assert all(abs(lent[answer] - 4 * right[answer]) <= 1 for answer in right)
+
+
+def test_who_knows_only_which_answers_are_frequent_gains_next_to_nothing() -> None:
+    probes = build(FEW_HUBS, range(50))
+    often = Counter(one.answer for one in FEW_HUBS)
+    found = [max(probe.choices, key=lambda one: often[one]) for probe in probes]
+    better = sum(
+        often[probe.answers[0]] > often[best] for probe, best in zip(probes, found, strict=True)
+    )
+    assert better / len(probes) < 0.3  # chance is 0.2; of any four other answers it is 0.5
+
+
+def test_an_answer_to_more_than_one_question_in_five_is_asked_for_less_often() -> None:
+    probes = build(hubs([20, *[1] * 20]), range(40))
+    right = Counter(probe.answers[0] for probe in probes)
+    assert right["ail0"] == 5
+    assert len(probes) == 25
 
 
 @pytest.mark.parametrize("change", [{"family": "study"}, {"is_checked": False}])
