@@ -122,7 +122,7 @@ def make_run(folder: Path) -> None:
                     r=4,
                     lora_alpha=8,
                     learning_rate=1e-2,
-                    num_train_epochs=30,
+                    num_train_epochs=60,
                     warmup_steps=0,
                     max_length=400,
                     per_device_train_batch_size=4,
@@ -159,7 +159,6 @@ def configure(run_dir: Path, **changes: object) -> None:
         run.database.execute("UPDATE state SET value = ? WHERE key = 'config'", (text,))
 
 
-@pytest.mark.xfail(reason="with uptake's balanced wrong answers rank 3 keeps 80 % of 8 items")
 def test_a_student_of_lower_rank_is_let_through_installed_and_written(
     ddl: CommandLine, project: Path
 ) -> None:

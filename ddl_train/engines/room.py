@@ -15,6 +15,7 @@ import psutil
 import torch
 
 from ddl_train.errors import ResourceError
+from ddl_train.records import JsonObject
 
 T = TypeVar("T")
 LOGITS_BUDGET = {"cpu": 1 << 26, "cuda": 1 << 29}
@@ -33,6 +34,7 @@ class Room:
 
     def __init__(self, batch_size: int, base: Any, device: torch.device) -> None:
         self.batch_size = batch_size
+        self._asked = batch_size
         self._tried = 0
         self.notes: list[str] = []
         """What a user should know, a sentence each."""
@@ -113,9 +115,18 @@ class Room:
                 )
         raise ResourceError(self._sentence(failed, reason))
 
-    def lower_to(self, batch_size: int) -> None:
-        """Begin with the size that was left when memory ran out in an earlier session."""
-        self.batch_size = max(1, min(self.batch_size, batch_size))
+    @property
+    def found(self) -> JsonObject:
+        """The size that is left where memory has run out, for the next session."""
+        if self.batch_size == self._asked:
+            return {}
+        return {"batch_size": {"asked": self._asked, "fits": self.batch_size}}
+
+    def take_up(self, found: JsonObject) -> None:
+        """Begin with what an earlier session found, where it was asked for the same size."""
+        size = found.get("batch_size", {})
+        if size.get("asked") == self._asked:
+            self.batch_size = max(1, min(self.batch_size, size["fits"]))
 
     def _sentence(self, failed: int, reason: str) -> str:
         if failed == 1:

@@ -101,22 +101,12 @@ class TransformersEngine:
     @property
     def found(self) -> JsonObject:
         """What it has found out about this machine, for the next session; empty at first."""
-        found: JsonObject = {}
-        if self.room.batch_size < self.config.batch_size:
-            found["batch_size"] = {"asked": self.config.batch_size, "fits": self.room.batch_size}
-        if (batching := self.writing.batching) is not None:
-            asked = {"asked": self.config.batching, "device": self.device.type}
-            found["batching"] = {**asked, "kind": batching.kind, "because": batching.because}
-        return found
+        return self.room.found | self.writing.found
 
     def take_up(self, found: JsonObject) -> None:
         """Begin with what an earlier session found out, as far as the same was asked of it."""
-        size, batching = found.get("batch_size", {}), found.get("batching", {})
-        if size.get("asked") == self.config.batch_size:
-            self.room.lower_to(size["fits"])
-        asked = (batching.get("asked"), batching.get("device"))
-        if asked == (self.config.batching, self.device.type):
-            self.writing.batching = Batching(batching["kind"], batching["because"])
+        self.room.take_up(found)
+        self.writing.take_up(found)
 
     def load_adapter(self, version: str, path: Path, *, base_sha256: str | None = None) -> None:
         """Make an adapter known under `version`.
@@ -299,9 +289,7 @@ class TransformersEngine:
 
     def _tree(self, low: int, high: int) -> IntegerTree:
         if (low, high) not in self._trees:
-            spelt = [
-                self.chat.completion_ids(str(number), eos=False) for number in range(low, high + 1)
-            ]
+            spelt = [self.chat.completion_ids(str(n), eos=False) for n in range(low, high + 1)]
             self._trees[low, high] = IntegerTree(spelt)
         return self._trees[low, high]
 

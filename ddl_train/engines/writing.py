@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import torch
@@ -17,7 +17,7 @@ from ddl_train.engines.generation import Writer
 from ddl_train.engines.loading import LoadedBase
 from ddl_train.engines.passes import can_share
 from ddl_train.engines.room import Room
-from ddl_train.records import Sampling
+from ddl_train.records import JsonObject, Sampling
 
 
 class Writing:
@@ -40,7 +40,21 @@ class Writing:
         self._adapters = adapters
         self._room = room
         self._config = config
+        self._asked = {"asked": config.batching, "device": base.device.type}
         self._can_join = can_share(base.model)
+
+    @property
+    def found(self) -> JsonObject:
+        """How answers are written, for the next session, once `settle` has decided."""
+        if self.batching is None:
+            return {}
+        return {"batching": {**self._asked, **asdict(self.batching)}}
+
+    def take_up(self, found: JsonObject) -> None:
+        """Write as an earlier session settled, where it was asked for the same on such a device."""
+        batching = found.get("batching", {})
+        if self._asked.items() <= batching.items():
+            self.batching = Batching(batching["kind"], batching["because"])
 
     def write(
         self,

@@ -11,7 +11,7 @@ may relieve sonellemitis").
 
 Some answers are right for many questions, and a night learns which, even from shuffled answers. Were
 each of the others as likely to stand beside the right one, guessing the frequent ones would be right
-twice as often as chance. So an answer is lent as often as it is right elsewhere.
+twice as often as chance. So an answer is lent in proportion to how often it is right elsewhere.
 """
 
 import hashlib
@@ -133,7 +133,7 @@ def _lend(
     """Wrong answers for each question: what looks most like the right one, and was lent too little.
 
     An answer is lent in proportion to the questions it is right for. Who has only learned which
-    answers are frequent finds them among the wrong ones as often, and gains nothing.
+    answers are frequent finds them among the wrong ones too, and gains next to nothing.
     """
     num_right = Counter(draft.key for draft in asked)
     num_lent: Counter[str] = Counter()
