@@ -175,7 +175,7 @@ def sleep(
         config: shares, method, LoRA.
         seed: of this night.
         night_dir: folder of this night and of no other; kept until the adapter is installed.
-        again: ids of insights that are studied twice.
+        again: ids of insights that are studied again, as `training/rows.py` says.
         start_from: folder of the current adapter, for methods `continue` and `merge`; None when
             the current is the base.
         progress: told "n more optimizer steps done" and the `total` of the night.

@@ -25,8 +25,9 @@ class SleepConfig(StageConfig):
     strongest of these; `continue` and `merge` others every night, those first that the last night
     did not answer."""
     replay_share: Share = 0.2
-    """Share of rows from insights of earlier nights, but for `from_base`, which trains on
-    every row of every kept insight: nothing else would bring earlier insights back."""
+    """Largest share of rows from insights of earlier nights, which come half as often as tonight's;
+    of no effect with `from_base`, which trains on every row of every kept insight: nothing else
+    would bring earlier insights back."""
     general_share: Share = 0.1
     """Share of all rows of the night from `general` files; without files it is left out and said
     so."""

@@ -1,7 +1,7 @@
 """What the verdicts so far mean for the night to come.
 
 An insight that the night's model answers advances a stage; one that it does not answer falls back
-to none and is studied twice. Three refused nights in a row halve the learning rate and give more of
+to none and is studied again. Three refused nights in a row halve the learning rate and give more of
 the night to what was there before; the recipe stays so, since the one before it was refused thrice.
 """
 
@@ -25,7 +25,7 @@ class NextNight(NamedTuple):
 
     config: SleepConfig
     again: frozenset[int]
-    """Insights that are studied twice."""
+    """Insights that are studied again, as `training/rows.py` says."""
     notes: tuple[str, ...]
 
 
@@ -43,7 +43,7 @@ def next_night(
     notes = []
     if again:
         count = "1 insight is" if len(again) == 1 else f"{len(again)} insights are"
-        notes.append(f"{count} studied twice: the last night that was asked did not answer")
+        notes.append(f"{count} studied again: the last night that was asked did not answer")
     gentler, why = gentler_recipe(history, config)
     return NextNight(gentler, again, (*notes, *([why] if why else [])))
 

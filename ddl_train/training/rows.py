@@ -9,16 +9,17 @@ A night is made of four origins:
 
 `from_base` starts from untouched weights, so the rows of the night are all that the adapter will
 ever know: every row of every kept insight is in, earlier ones too, and `replay_share` has no say.
-`continue` and `merge` start from weights that know the earlier insights: their rows are a seeded
-sample that fills `replay_share` of the night. `general_share` and `no_link_share` are shares of all
-rows with any method. Nothing is repeated to fill a share: where there is too little, the night is smaller.
-A night ends with the row that fills `max_steps`.
+`continue` and `merge` start from weights that know the earlier insights: their rows come half as
+often as new ones, or as often as fills `replay_share` of the night if that is less. `general_share`
+and `no_link_share` are shares of all rows with any method. Nothing is repeated to fill a share:
+where there is too little, the night is smaller. A night ends with the row that fills `max_steps`.
 
-A night of several epochs has its study rows in each, and draws on through the general text and the
-decoys: the same few rows again and again would be learned by heart and hold nothing else in place.
+A night of several epochs has its new rows in each, takes turns through the earlier ones, and draws on
+through the general text and the decoys: the same few rows again and again would be learned by heart
+and hold nothing else in place.
 
-Insights that an earlier night failed to teach are studied `again`: all their rows are in, twice,
-with any method.
+Insights that an earlier night failed to teach are studied `again`, as new ones are; from the base,
+where all rows are in alike, theirs are in twice.
 
 Everything here is pure; the order of rows depends on the seed and on nothing else.
 """
@@ -117,24 +118,24 @@ def build_rows(
         prompts: the run's prompt pack.
         config: kinds, shares, method.
         seed: of this night.
-        again: ids of insights whose rows are all in, twice.
-        epoch: of this night; others draw other general rows and decoys while there are any.
+        again: ids of insights that weigh twice as much as other earlier ones.
+        epoch: of this night; others draw other replay, general rows and decoys while there are any.
     """
     usable = [item for item in items if item.family == "study" and item.is_checked]
     new_rows = _study_rows(tonight, usable, "new", prompts, config)
     old_rows = _study_rows(earlier, usable, "replay", prompts, config)
-    twice = [row for row in new_rows + old_rows if row.insight_id in again]
+    missed = [row for row in new_rows + old_rows if row.insight_id in again]
     new_rows += [row for row in old_rows if row.insight_id in again]
     old_rows = [row for row in old_rows if row.insight_id not in again]
     other_shares = (config.general_share if general else 0.0) + (
         config.no_link_share if rejected else 0.0
     )
+    twice = missed if config.method == "from_base" else []
     if config.method != "from_base" and new_rows:
-        replay_share = config.replay_share if old_rows else 0.0
-        num_rows = (len(new_rows) + len(twice)) / (1 - other_shares - replay_share)
-        old_rows = _sample(old_rows, round(replay_share * num_rows), seed, "replay", epoch)
-    else:
-        num_rows = (len(new_rows) + len(twice) + len(old_rows)) / (1 - other_shares)
+        room = len(new_rows) / (1 - other_shares - config.replay_share) * config.replay_share
+        size = min(round(room), math.ceil(len(old_rows) / 2))
+        old_rows = _sample(old_rows, size, seed, "replay", epoch)
+    num_rows = (len(new_rows) + len(twice) + len(old_rows)) / (1 - other_shares)
     rows = new_rows + old_rows
     if not rows:
         return []

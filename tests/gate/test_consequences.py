@@ -50,7 +50,7 @@ def test_what_the_last_night_did_not_answer_is_studied_again() -> None:
     found = next_night([night(i3=(True,), i4=(False,), i5=(False, True))], [REFUSED], CONFIG)
     assert found.again == {4, 5}
     assert found.notes == (
-        "2 insights are studied twice: the last night that was asked did not answer",
+        "2 insights are studied again: the last night that was asked did not answer",
     )
     assert found.config == CONFIG
     assert next_night([], [], CONFIG) == (CONFIG, frozenset(), ())

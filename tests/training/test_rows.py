@@ -73,6 +73,7 @@ def mix(
     rejected: list[tuple[Concept, Concept]] = REJECTED,
     seed: int = 0,
     again: Collection[int] = (),
+    epoch: int = 0,
     **changes: Any,
 ) -> list[TrainingRow]:
     return build_rows(
@@ -85,6 +86,7 @@ def mix(
         config=SleepConfig(**({"kinds": KINDS} | changes)),
         seed=seed,
         again=again,
+        epoch=epoch,
     )
 
 
@@ -109,20 +111,36 @@ def test_continue_fills_its_share_with_replay() -> None:
     assert count(rows, "general") == count(rows, "no_link") == 0.1 * len(rows)
 
 
+def test_what_was_learned_before_comes_half_as_often_as_what_is_new() -> None:
+    new, old = [insight(n) for n in range(12)], [insight(n) for n in range(12, 18)]
+    epochs = [
+        mix(new, old, items_of(*range(18)), method="continue", epoch=epoch) for epoch in (0, 1)
+    ]
+    for rows in epochs:
+        assert count(rows, "new") == 12 * len(KINDS)
+        assert count(rows, "replay") == 3 * len(KINDS)
+        assert count(rows, "general") == count(rows, "no_link") == round(0.1 * len(rows))
+    replayed = [{row for row in rows if row.origin == "replay"} for rows in epochs]
+    assert len(replayed[0] | replayed[1]) == 6 * len(KINDS)
+
+
 def test_what_there_is_nothing_of_leaves_room_for_the_rest() -> None:
     rows = mix([insight(1)], [], items_of(1), general=[], rejected=[])
     assert [row.origin for row in rows] == ["new"] * len(KINDS)
 
 
-@pytest.mark.parametrize("method", ["from_base", "continue"])
-def test_what_is_studied_again_is_all_in_twice(method: str) -> None:
+@pytest.mark.parametrize(("method", "times"), [("from_base", 2), ("continue", 1), ("merge", 1)])
+def test_what_is_studied_again_weighs_twice_as_much_as_other_earlier_insights(
+    method: str, times: int
+) -> None:
     new, old = [insight(1), insight(2)], [insight(n) for n in range(3, 20)]
-    rows = mix(new, old, items_of(*range(1, 20)), again={2, 7}, method=method)
-    for number, times in ((1, 1), (2, 2), (7, 2)):
-        mine = [row for row in rows if row.insight_id == number]
-        assert len(mine) == times * len(set(mine)) == times * len(KINDS), number
-    assert count(rows, "general") == round(0.1 * len(rows))
-    assert count(rows, "replay") >= 2 * len(KINDS)
+    given = (new, old, items_of(*range(1, 20)))
+    epochs = [mix(*given, again={7}, method=method, replay_share=0.6, epoch=n) for n in range(4)]
+    often = Counter(row.insight_id for rows in epochs for row in rows)
+    assert often[7] == 4 * times * len(KINDS)
+    others = sum(often[number] for number in range(3, 20) if number != 7) / 16
+    assert 1.9 < often[7] / others < 2.1
+    assert all(count(rows, "general") == round(0.1 * len(rows)) for rows in epochs)
 
 
 def test_studying_nothing_again_changes_nothing() -> None:
