@@ -87,5 +87,8 @@ def gentler_recipe(
         "replay_share": round(config.replay_share + more, 6),
         "general_share": round(config.general_share + more, 6),
     }
-    words = ", ".join(f"{key} {getattr(config, key):g} -> {new:g}" for key, new in changes.items())
+    before = {key: getattr(config, key) for key in changes}
+    words = ", ".join(
+        f"{key} {old:g} -> {changes[key]:g}" for key, old in before.items() if changes[key] != old
+    )
     return config.model_copy(update=changes), f"{PATIENCE} nights in a row were refused: {words}"

@@ -88,4 +88,6 @@ def test_a_gentler_night_says_what_changed_and_leaves_room_for_insights() -> Non
         config, _ = gentler_recipe([REFUSED] * num_refused, CONFIG)
         assert config.replay_share + config.general_share + config.no_link_share <= 0.8 + 1e-6
     full = CONFIG.model_copy(update={"general_share": 0.6})
-    assert gentler_recipe([REFUSED] * 3, full)[0].general_share == 0.6
+    config, why = gentler_recipe([REFUSED] * 3, full)
+    assert config.general_share == 0.6
+    assert why == "3 nights in a row were refused: learning_rate 0.001 -> 0.0005"
