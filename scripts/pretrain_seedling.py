@@ -232,7 +232,7 @@ def train(rank: int, args: argparse.Namespace) -> None:
 
 
 def general_rows(seed: int, skills: int) -> Iterator[dict[str, str]]:
-    """Replay for sleep: the first half of the home world in study wordings, and skill rows."""
+    """Replay for sleep: three quarters of the home world in study wordings, and skill rows."""
     rng = random.Random(f"general/{seed}")
     yield from Home().replay_rows()
     kept = 0

@@ -40,7 +40,7 @@ SUITES = {
     "skill": ("skill",),
     "false_memory": ("false_memory",),
 }
-"""Suite -> probe files of the world: of home, the half that no night replays and the other."""
+"""Suite -> probe files of the world: of home, what no night replays and the rest."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -1,7 +1,7 @@
 """Held-out questions about what the seedling was raised to know and to do.
 
-Retention: its home world in probe wordings, which no night uses; the half whose facts no night
-replays, and apart from it the half whose facts `general.jsonl` replays. Skill: composing two
+Retention: its home world in probe wordings, which no night uses; the part that no night replays,
+and apart from it the part that `general.jsonl` replays in other words. Skill: composing two
 statements of a world it never saw, or saying that there is nothing to compose.
 """
 
@@ -19,14 +19,14 @@ from ddl_train.world.scenes import make_scene
 
 
 def retention_probes(spec: ProbeSpec, seed: int, *, is_replayed: bool = False) -> list[Probe]:
-    """Questions about one half of the home world, as many of each kind as there are."""
+    """Questions about one part of the home world, as many of each kind as there are."""
     rng = random.Random(f"retention/{seed}/replayed" if is_replayed else f"retention/{seed}")
     home = Home()
     by_kind: dict[str, list[Probe]] = {}
     for fact in home.statements:
         for kind in (FORWARD, REVERSE, DIRECTION):
             made = questions(fact, kind, probe=True)
-            if made and home.in_general(made[0]) is is_replayed:
+            if made and home.is_replayed(made[0]) is is_replayed:
                 probe = _home_probe(rng, home, fact, rng.choice(made), spec)
                 if probe is not None:
                     by_kind.setdefault(probe.kind, []).append(probe)

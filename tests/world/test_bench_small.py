@@ -49,7 +49,7 @@ def test_every_true_insight_is_asked_about_with_its_sign_flipped(
     assert cell["flips"]["in_use"][1] == cell["flips"]["base"][1] == found > 0
 
 
-def test_home_is_asked_in_both_halves_and_one_of_them_counted_apart(
+def test_home_is_asked_in_both_parts_and_one_of_them_counted_apart(
     bench: tuple[Path, dict[str, Any]],
 ) -> None:
     cell = json.loads((bench[0] / "cells" / "default-1.json").read_text())

@@ -165,7 +165,7 @@ def test_retention_asks_what_no_night_replays() -> None:
     assert len(probes) > 150
     for probe in probes:
         question = by_text[probe.prompt][0]
-        assert not home.in_general(question)
+        assert not home.is_replayed(question)
         if question.kind != DIRECTION:
             assert not set(probe.choices) & set(home.right_answers(question))
 
