@@ -5,20 +5,19 @@ there is not run again; one that was stopped goes on inside its run.
 """
 
 import json
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from ddl_train.bench.arms import Arm
-from ddl_train.bench.comparison import in_context, paired_waking
 from ddl_train.bench.discovery import measure_discovery
-from ddl_train.bench.flips import believed_flips
-from ddl_train.bench.learning import measure_learning
+from ddl_train.bench.exam import examine
 from ddl_train.bench.life import as_arm, live
+from ddl_train.bench.suites import suites_by_cycle
+from ddl_train.bench.waking import paired_waking
 from ddl_train.config import Config, load_config
 from ddl_train.errors import ConfigError
 from ddl_train.probes.files import read_probes
-from ddl_train.probes.suites import identified
 from ddl_train.records import BASE, JsonObject, Progress, Usage
 from ddl_train.roles.prompts import load_pack
 from ddl_train.session import Session, never, open_session
@@ -28,11 +27,12 @@ from ddl_train.world.census import take_census
 from ddl_train.world.critic import OracleCritic
 from ddl_train.world.documents import WORLD_FILE, load_world
 from ddl_train.world.oracle import Oracle
+from ddl_train.world.presets import load_preset
 from ddl_train.world.writer import write_world
 
 WORLD_SEEDS = 5_000
 """Worlds of the bench lie beyond the seeds that were used while tuning."""
-FORMAT = 3
+FORMAT = 4
 """Of a cell: what it holds, and how that is measured."""
 SUITES = {
     "truth": ("truth",),
@@ -109,7 +109,6 @@ def run_cell(
         write_world(folder, seed=WORLD_SEEDS + seed, preset=bench.scale.preset)
     oracle = Oracle.of(load_world(folder))
     probes = read_probes(folder / "probes" / "truth.jsonl")
-    replayed = identified(read_probes(folder / "probes" / "retention_replayed.jsonl"))
     with (
         Run.create(config, pack_dir=load_pack(config.wake.prompts).dir) as run,
         open_session(
@@ -120,6 +119,7 @@ def run_cell(
     ):
         session = as_arm(opened, arm)
         live(session, arm, oracle=oracle, probes=probes, progress=progress)
+        in_use = _in_use(run, config.num_cycles)
         cell: JsonObject = {
             "arm": arm.name,
             "seed": seed,
@@ -127,10 +127,12 @@ def run_cell(
             "num_cycles": config.num_cycles,
             "overrides": overrides,
             "world": asdict(take_census(load_world(folder))),
-            **measure(session, oracle, {probe.probe_id for probe in replayed}),
-            "in_context": in_context(session, oracle, probes),
-            "flips": believed_flips(session, oracle),
-            "paired_waking": paired_waking(session, oracle, num_pairs=bench.scale.num_paired),
+            "base_sha256": session.engine.base_sha256,
+            **measure(session, oracle, in_use),
+            "exam": examine(session, oracle, in_use, load_preset(bench.scale.preset).probes),
+            "paired_waking": paired_waking(
+                session, oracle, in_use, num_pairs=bench.scale.num_paired
+            ),
         }
     path.parent.mkdir(parents=True, exist_ok=True)
     write_text(path, json.dumps(cell, indent=1))
@@ -148,18 +150,17 @@ def _read_cell(path: Path, overrides: list[str]) -> JsonObject:
     return cell
 
 
-def measure(session: Session, oracle: Oracle, replayed: Collection[str]) -> JsonObject:
+def measure(session: Session, oracle: Oracle, in_use: Sequence[str]) -> JsonObject:
     """Everything that the run's own records tell, judged by the oracle.
 
     Args:
         session: of a run that is done.
         oracle: of its world.
-        replayed: probes about facts of home that nights replay in other words.
+        in_use: the adapter that was current after each cycle.
     """
     run, memory = session.run, session.memory
     insights = memory.insights()
     cycles = [state for state in run.cycles() if state.stage == "done"]
-    in_use = _in_use(run, len(cycles))
     return {
         "discovery": [
             found.json()
@@ -171,7 +172,7 @@ def measure(session: Session, oracle: Oracle, replayed: Collection[str]) -> Json
                 num_cycles=len(cycles),
             )
         ],
-        "learning": measure_learning(run.reports(), in_use, insights, oracle, replayed),
+        "suites": suites_by_cycle(run.reports(), in_use),
         "usage": _usage(run),
         "nights": [
             {
@@ -179,6 +180,7 @@ def measure(session: Session, oracle: Oracle, replayed: Collection[str]) -> Json
                 "promoted": row.promotion.promoted,
                 "decided_by": row.promotion.decided_by,
                 "reasons": list(row.promotion.reasons),
+                **_trained(run, row.cycle),
             }
             for row in run.promotions()
         ],
@@ -200,6 +202,12 @@ def _in_use(run: Run, num_cycles: int) -> list[str]:
                 current = row.promotion.candidate
         versions.append(current)
     return versions
+
+
+def _trained(run: Run, cycle: int) -> dict[str, float]:
+    """Tokens and seconds of the trainer in one night."""
+    usage = sum((row.usage for row in run.usage(cycle) if row.role == "trainer"), Usage())
+    return {"tokens": usage.num_tokens, "seconds": usage.seconds}
 
 
 def _usage(run: Run) -> dict[str, dict[str, float]]:

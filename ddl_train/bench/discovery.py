@@ -1,7 +1,7 @@
 """What was discovered awake, measured against the truth.
 
-Precision is of what was admitted, recall of everything true that can be reached. A conclusion
-counts once, however often it is dreamt. Pure: verdicts in, numbers out.
+Precision is of what was admitted, recall of everything that is true up to some depth, also of what
+rests on documents that are held out. A conclusion counts once, however often it is dreamt. Pure: verdicts in, numbers out.
 """
 
 from collections import Counter
@@ -29,6 +29,8 @@ class Found:
     proposed: Counter[str] = field(default_factory=Counter)
     """Proposals other than NONE, by what the oracle thinks of them."""
     admitted: Counter[str] = field(default_factory=Counter)
+    by_lineage: dict[str, Counter[str]] = field(default_factory=dict)
+    """The same by lineage depth: 1 rests on documents alone, 2 on an insight, and so on."""
     new_by_depth: Counter[str] = field(default_factory=Counter)
     """True and admitted, never admitted before, by the smallest depth they can be reached at."""
     new_across: int = 0
@@ -46,6 +48,7 @@ class Found:
             "num_taken_across": self.num_taken_across,
             "proposed": dict(self.proposed),
             "admitted": dict(self.admitted),
+            "by_lineage": {depth: dict(some) for depth, some in self.by_lineage.items()},
             "new_by_depth": dict(self.new_by_depth),
             "new_across": self.new_across,
             "num_resting": self.num_resting,
@@ -104,6 +107,7 @@ def _count_insight(
 ) -> None:
     judged = oracle.judge(insight.conclusion)
     found.admitted[judged.truth] += 1
+    found.by_lineage.setdefault(str(insight.depth), Counter())[judged.truth] += 1
     if judged.truth != "true" or judged.fact is None:
         return
     found.num_resting += rests

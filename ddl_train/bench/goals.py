@@ -5,9 +5,10 @@ from dataclasses import asdict, dataclass
 from typing import Literal
 
 from ddl_train.bench.measures import CEILING, DISCOVERY, KEEPING, LEARNING, Column
-from ddl_train.bench.tables import figure
+from ddl_train.bench.tables import figure, plain
 from ddl_train.records import JsonObject
 
+NUM_PLACEBO_NIGHTS = 20
 FULL_PRESET, FULL_CYCLES = "standard", 8
 """The goals of the default arm refer to this; elsewhere they are shown and decide nothing."""
 
@@ -52,8 +53,10 @@ def check_goals(cells: Sequence[JsonObject]) -> list[Goal]:
     goals = [_at_most("leaks into training rows", num_leaks, 0)]
     if placebo:
         nights = [night for cell in placebo for night in cell["nights"]]
-        passed = sum(night["promoted"] for night in nights) if nights else None
-        goals.append(_at_most(f"placebo nights promoted, of {len(nights)}", passed, 0))
+        passed = sum(night["promoted"] for night in nights)
+        is_enough = len(nights) >= (NUM_PLACEBO_NIGHTS if _is_full(placebo) else 1)
+        name = f"placebo nights promoted, of {len(nights)}"
+        goals.append(_at_most(name, passed if is_enough or passed else None, 0))
     if default:
         goals += _default_goals(default)
     return goals
@@ -64,13 +67,11 @@ def _at_most(name: str, value: float | None, bound: float) -> Goal:
 
 
 def _default_goals(cells: Sequence[JsonObject]) -> list[Goal]:
-    applies = all(
-        cell["preset"] == FULL_PRESET and cell["num_cycles"] >= FULL_CYCLES for cell in cells
-    )
+    applies = _is_full(cells)
     goals = []
     for kind, bound in (("forward", 0.90), ("reverse", 0.85)):
         found = _value(cells, LEARNING, f"uptake {kind}")
-        ceiling = _value(cells, CEILING, f"uptake {kind}")
+        ceiling = _value(cells, CEILING, f"told {kind}")
         value = found / ceiling if found is not None and ceiling else None
         name = f"uptake {kind} as a share of the ceiling"
         goals.append(
@@ -80,7 +81,7 @@ def _default_goals(cells: Sequence[JsonObject]) -> list[Goal]:
         (LEARNING, "backward transfer", "at least", -0.02),
         (KEEPING, "home, less than base", "at most", 0.02),
         (KEEPING, "skill, less than base", "at most", 0.02),
-        (KEEPING, "believes flipped insights", "at most", 0.02),
+        (LEARNING, "believes flipped insights", "at most", 0.02),
         (DISCOVERY, "precision", "at least", 0.97),
         (DISCOVERY, "resting on insights", "at least", 1 / 3),
     ):
@@ -96,7 +97,15 @@ def _default_goals(cells: Sequence[JsonObject]) -> list[Goal]:
     return goals
 
 
+def _is_full(cells: Sequence[JsonObject]) -> bool:
+    return all(
+        cell["preset"] == FULL_PRESET and cell["num_cycles"] >= FULL_CYCLES for cell in cells
+    )
+
+
 def _value(cells: Sequence[JsonObject], columns: Sequence[Column], name: str) -> float | None:
     column = next(column for column in columns if column.name == name)
-    found = figure([column.read(cell) for cell in cells])
-    return found.value if found.num else None
+    values = [column.read(cell) for cell in cells]
+    if any(plain(value) is None for value in values):
+        return None  # a world in which it was not measured is not left out
+    return figure(values).value

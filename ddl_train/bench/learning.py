@@ -1,163 +1,163 @@
-"""What the nights put into the weights and what they took, read from a run's reports.
+"""What the nights put into the weights and what they took, read from the exam of a cell.
 
 The matrix holds, for every cycle after which was asked (row) and every cycle in which an insight
-was admitted (column), how many of its uptake questions the adapter in use answers. Backward
-transfer is the mean of last row minus diagonal, forward transfer that of what was right before the
-night, less the base.
+was admitted (column), how many of its uptake questions the adapter in use then answers; above the
+diagonal they are not dreamt yet. An insight is taught by the first night after it that is kept.
+Backward transfer is the mean, over the cycles whose insights were taught before the last night that
+was kept, of what is right now less what was right when just taught (Lopez-Paz and Ranzato 2017,
+arXiv:1706.08840, where every night is kept).
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+import math
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
-from ddl_train.records import BASE, EvalReport, Insight, ItemResult, JsonObject
-from ddl_train.world.oracle import Oracle
+from ddl_train.records import BASE, JsonObject
 
-Share = list[int]
-"""Right answers and questions: [right, asked]."""
-
-
-def share(items: Iterable[ItemResult]) -> Share:
-    results = [item.is_correct for item in items]
-    return [sum(results), len(results)]
+Share = tuple[int, int]
+"""Right, of how many asked."""
 
 
-def suite_shares(
-    report: EvalReport, true_insights: Collection[str], replayed: Collection[str]
-) -> JsonObject:
-    """Every suite by kind; uptake of true insights only, truth apart for dreamt and undreamt.
+class Change(NamedTuple):
+    """A difference between two sets of answers to the same questions."""
 
-    Of home, what no night replays is counted once more by itself.
-    """
-    groups: dict[str, list[ItemResult]] = {}
-    for item in report.items:
-        name = item.suite
-        if item.suite == "uptake" and item.cluster not in true_insights:
-            name = "uptake_of_false"
-        elif item.is_dreamt is not None and item.suite in ("truth", "false_memory"):
-            name = f"{item.suite}_{'dreamt' if item.is_dreamt else 'undreamt'}"
-        if item.suite == "retention" and item.probe_id not in replayed:
-            groups.setdefault("retention/never replayed", []).append(item)
-        groups.setdefault(f"{name}/{item.kind}", []).append(item)
-        groups.setdefault(f"{name}/all", []).append(item)
-    return {
-        name: {"right": share(items), "chance": sum(i.chance for i in items) / len(items)}
-        for name, items in sorted(groups.items())
-    }
+    value: float
+    error: float
+    """Standard error, what is asked about the same thing taken together; NaN for less than two."""
 
 
-def true_clusters(insights: Sequence[Insight], oracle: Oracle) -> dict[str, int]:
-    """Clusters of the uptake items about true insights, each with the cycle it was admitted in."""
-    return {
-        f"insight {insight.insight_id}": insight.cycle
-        for insight in true_insights(insights, oracle)
-    }
+def ratio(share: Sequence[int]) -> float | None:
+    return share[0] / share[1] if share[1] else None
 
 
-def true_insights(insights: Iterable[Insight], oracle: Oracle) -> list[Insight]:
-    """Those that the world bears out; contested ones are not among them."""
-    return [one for one in insights if oracle.judge(one.conclusion).truth == "true"]
+def exam_share(exam: JsonObject, group: str, who: str) -> Share:
+    """What an adapter, `told` or `retrieved` got right of a group, or of all that begin so."""
+    marks = [mark for _, _, mark in _marks(exam, group, who)]
+    return sum(marks), len(marks)
 
 
-def measure_learning(
-    reports: Sequence[EvalReport],
-    in_use: Sequence[str],
-    insights: Sequence[Insight],
-    oracle: Oracle,
-    replayed: Collection[str],
-) -> JsonObject:
-    """Shares after every cycle, of the base and of the adapter in use, and the matrix.
-
-    Args:
-        reports: of all cycles.
-        in_use: adapter that was current after each cycle.
-        insights: all that were admitted.
-        oracle: tells which of them are true.
-        replayed: probes about facts of home that nights replay in other words.
-    """
-    clusters = true_clusters(insights, oracle)
-    by_key = {(report.cycle, report.adapter): report for report in reports}
-    cycles = []
-    for cycle, adapter in enumerate(in_use):
-        candidate = [one for one in reports if one.cycle == cycle and one.adapter != BASE]
-        cycles.append(
-            {
-                "cycle": cycle,
-                "adapter": adapter,
-                "base": _shares(by_key.get((cycle, BASE)), clusters, replayed),
-                "in_use": _shares(by_key.get((cycle, adapter)), clusters, replayed),
-                "candidate": _shares(candidate[0] if candidate else None, clusters, replayed),
-                "kl": _kl(by_key.get((cycle, adapter))),
-            }
-        )
-    matrix = [
-        _row(by_key.get((cycle, adapter)), clusters, len(in_use))
-        for cycle, adapter in enumerate(in_use)
-    ]
-    before = [
-        _row(by_key.get((cycle, in_use[cycle - 1] if cycle else BASE)), clusters, len(in_use))
-        for cycle in range(len(in_use))
-    ]
-    base = [_row(by_key.get((cycle, BASE)), clusters, len(in_use)) for cycle in range(len(in_use))]
-    return {
-        "cycles": cycles,
-        "matrix": matrix,
-        "average_accuracy": _mean([ratio(cell) for cell in matrix[-1]] if matrix else []),
-        "backward_transfer": backward_transfer(matrix),
-        "forward_transfer": _mean(
-            [_minus(ratio(before[i][i]), ratio(base[i][i])) for i in range(1, len(in_use))]
-        ),
-    }
+def now(exam: JsonObject) -> str:
+    """The adapter in use at the end."""
+    return exam["in_use"][-1] if exam["in_use"] else BASE
 
 
-def backward_transfer(matrix: Sequence[Sequence[Share]]) -> float | None:
-    """Mean over earlier cycles of what is right now minus what was right when just learned."""
-    if len(matrix) < 2:
+def lost(exam: JsonObject, group: str) -> Change | None:
+    """Base less what is in use at the end, as shares."""
+    before, after = (_marks(exam, group, who) for who in (BASE, now(exam)))
+    if not after:
         return None
-    last = len(matrix) - 1
-    return _mean([_minus(ratio(matrix[last][i]), ratio(matrix[i][i])) for i in range(last)])
+    sums: dict[str, float] = {}
+    counts: dict[str, int] = {}
+    for (about, _, was), (_, _, is_now) in zip(before, after, strict=True):
+        sums[about] = sums.get(about, 0.0) + was - is_now
+        counts[about] = counts.get(about, 0) + 1
+    value = sum(sums.values()) / len(after)
+    spread = sum((sums[about] - value * counts[about]) ** 2 for about in sums)
+    k = len(sums)
+    error = math.sqrt(spread * k / (k - 1)) / len(after) if k > 1 else math.nan
+    return Change(value, error)
 
 
-def forgetting(matrix: Sequence[Sequence[Share]]) -> float | None:
+def matrix(exam: JsonObject) -> list[list[Share]]:
+    """[cycle asked after][cycle admitted in] -> right and asked, both ways together."""
+    size = len(exam["in_use"])
+    rows = []
+    for version in exam["in_use"]:
+        row = [(0, 0)] * size
+        for _, cycle, mark in _marks(exam, "uptake", version):
+            row[cycle] = row[cycle][0] + mark, row[cycle][1] + 1
+        rows.append(row)
+    return rows
+
+
+def base_row(exam: JsonObject) -> list[Share]:
+    """The same row of the base."""
+    row = [(0, 0)] * len(exam["in_use"])
+    for _, cycle, mark in _marks(exam, "uptake", BASE):
+        row[cycle] = row[cycle][0] + mark, row[cycle][1] + 1
+    return row
+
+
+def taught_after(in_use: Sequence[str]) -> list[int | None]:
+    """For each cycle the first at or after it whose night was kept; None where none was."""
+    kept = [
+        cycle for cycle, one in enumerate(in_use) if one != (in_use[cycle - 1] if cycle else BASE)
+    ]
+    return [next((night for night in kept if night >= cycle), None) for cycle in range(len(in_use))]
+
+
+def backward_transfer(exam: JsonObject) -> Change | None:
+    """As said above; None until two nights were kept."""
+    changes = []
+    taught = taught_after(exam["in_use"])
+    last = max((night for night in taught if night is not None), default=None)
+    for cycle, night in enumerate(taught):
+        if night is not None and night != last:
+            change = _change(exam, cycle, exam["in_use"][night], now(exam))
+            if change is not None:
+                changes.append(change)
+    if not changes:
+        return None
+    error = math.sqrt(sum(change.error**2 for change in changes)) / len(changes)
+    return Change(sum(change.value for change in changes) / len(changes), error)
+
+
+def _change(exam: JsonObject, cycle: int, before: str, after: str) -> Change | None:
+    """Of the insights of one cycle, insight by insight."""
+    marks: dict[str, list[int]] = {}
+    for who, sign in ((before, -1), (after, 1)):
+        for about, admitted, mark in _marks(exam, "uptake", who):
+            if admitted == cycle:
+                marks.setdefault(about, []).append(sign * mark)
+    if not marks:
+        return None
+    changes = [2 * sum(some) / len(some) for some in marks.values()]
+    mean = sum(changes) / len(changes)
+    if len(changes) < 2:
+        return Change(mean, math.nan)
+    spread = sum((one - mean) ** 2 for one in changes) / (len(changes) - 1)
+    return Change(mean, math.sqrt(spread / len(changes)))
+
+
+def forgetting(exam: JsonObject) -> float | None:
     """Mean over earlier cycles of the best there ever was less what is right now.
 
-    Chaudhry et al. 2018 (arXiv:1801.10112). A refused night makes backward transfer look good, as
-    what it should have taught comes later; this it does not.
+    Chaudhry et al. 2018 (arXiv:1801.10112).
     """
-    last = len(matrix) - 1
+    rows = matrix(exam)
     drops = []
-    for cycle in range(last):
-        ever = [found for row in matrix[cycle:last] if (found := ratio(row[cycle])) is not None]
-        drops.append(_minus(max(ever, default=None), ratio(matrix[last][cycle])))
+    for cycle in range(len(rows) - 1):
+        ever = [found for row in rows[cycle:-1] if (found := ratio(row[cycle])) is not None]
+        if ever:
+            drops.append(max(ever) - (ratio(rows[-1][cycle]) or 0.0))
     return _mean(drops)
 
 
-def ratio(cell: Sequence[int]) -> float | None:
-    return cell[0] / cell[1] if cell[1] else None
+def forward_transfer(exam: JsonObject) -> float | None:
+    """Mean over cycles of what was right of their insights before they were dreamt, less the base."""
+    rows, base = matrix(exam), base_row(exam)
+    gains = []
+    for cycle in range(1, len(rows)):
+        before, plain = ratio(rows[cycle - 1][cycle]), ratio(base[cycle])
+        if before is not None and plain is not None:
+            gains.append(before - plain)
+    return _mean(gains)
 
 
-def _shares(
-    report: EvalReport | None, clusters: Collection[str], replayed: Collection[str]
-) -> JsonObject | None:
-    return None if report is None else suite_shares(report, clusters, replayed)
+def average_accuracy(exam: JsonObject) -> float | None:
+    """Mean over cycles of what is right of their insights at the end."""
+    return _mean(found for one in matrix(exam)[-1:] for x in one if (found := ratio(x)) is not None)
 
 
-def _kl(report: EvalReport | None) -> float | None:
-    """Nats a token between adapter and base, mean over the held-out texts; None unmeasured."""
-    return _mean(one for texts in report.divergences.values() for one in texts) if report else None
+def _marks(exam: JsonObject, group: str, who: str) -> list[tuple[str, int, int]]:
+    """What each item is about, its cycle, and 1 for right; what was not asked is left out."""
+    return [
+        (about, cycle, int(mark))
+        for (name, about, cycle), mark in zip(exam["items"], exam["answers"][who], strict=True)
+        if (name == group or name.startswith(f"{group}/")) and mark != "-"
+    ]
 
 
-def _row(report: EvalReport | None, clusters: Mapping[str, int], num_cycles: int) -> list[Share]:
-    cells: list[Share] = [[0, 0] for _ in range(num_cycles)]
-    for item in report.items if report else ():
-        if item.suite == "uptake" and item.cluster in clusters:
-            cells[clusters[item.cluster]][0] += item.is_correct
-            cells[clusters[item.cluster]][1] += 1
-    return cells
-
-
-def _minus(a: float | None, b: float | None) -> float | None:
-    return None if a is None or b is None else a - b
-
-
-def _mean(values: Iterable[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
+def _mean(values: Iterable[float]) -> float | None:
+    known = list(values)
     return sum(known) / len(known) if known else None

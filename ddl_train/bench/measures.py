@@ -3,12 +3,22 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ddl_train.bench.learning import forgetting, ratio
-from ddl_train.records import JsonObject
+from ddl_train.bench.exam import RETRIEVED, TOLD
+from ddl_train.bench.learning import (
+    Change,
+    Share,
+    average_accuracy,
+    backward_transfer,
+    exam_share,
+    forgetting,
+    forward_transfer,
+    lost,
+    now,
+)
+from ddl_train.records import BASE, JsonObject
 from ddl_train.storage.ledger import WAKE_ROLES
 
-Share = tuple[int, int]
-"""Right, of how many asked."""
+Value = Share | Change | float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +26,7 @@ class Column:
     """A measure: its name and how to read it from a cell, as a share or as a number."""
 
     name: str
-    read: Callable[[JsonObject], Share | float | None]
+    read: Callable[[JsonObject], Value]
 
 
 def _sum(cell: JsonObject, *keys: str) -> int:
@@ -54,9 +64,30 @@ def _taken(cell: JsonObject, *, is_across: bool) -> Share:
     return _sum(cell, "num_taken") - across[0], _sum(cell, "num_opportunities") - across[1]
 
 
+def _strict(cell: JsonObject) -> Share:
+    """The same with the contested counted as wrong."""
+    return _sum(cell, "admitted", "true"), _num_admitted(cell)
+
+
+def _of_lineage(*depths: str) -> Callable[[JsonObject], Share]:
+    def read(cell: JsonObject) -> Share:
+        judged = [
+            judged_true(some)
+            for cycle in cell["discovery"]
+            for depth, some in cycle["by_lineage"].items()
+            if depth in depths
+        ]
+        return sum(true for true, _ in judged), sum(of for _, of in judged)
+
+    return read
+
+
+def _num_admitted(cell: JsonObject) -> int:
+    return sum(sum(cycle["admitted"].values()) for cycle in cell["discovery"])
+
+
 def _contested(cell: JsonObject) -> Share:
-    admitted = sum(sum(cycle["admitted"].values()) for cycle in cell["discovery"])
-    return _sum(cell, "admitted", "contested"), admitted
+    return _sum(cell, "admitted", "contested"), _num_admitted(cell)
 
 
 def _recall(depth: str) -> Callable[[JsonObject], Share]:
@@ -74,35 +105,35 @@ def _wake_tokens(cell: JsonObject) -> float:
     return float(sum(cell["usage"].get(role, {}).get("tokens", 0) for role in WAKE_ROLES))
 
 
-def last_share(cell: JsonObject, group: str, who: str = "in_use") -> Share | None:
-    """A suite's share after the last cycle that was evaluated."""
-    for cycle in reversed(cell["learning"]["cycles"]):
-        if cycle[who] is not None:
-            right = cycle[who].get(group, {}).get("right")
-            return tuple(right) if right else None
-    return None
+def last_suite(cell: JsonObject, group: str, who: str = "in_use") -> Share | None:
+    """A suite's share when it was last asked."""
+    asked = [one[who] for one in cell["suites"] if one[who] is not None]
+    found = asked[-1].get(group) if asked else None
+    return tuple(found) if found else None
 
 
 def last_kl(cell: JsonObject) -> float | None:
-    """Nats a token, after the last cycle that was evaluated."""
-    known = [cycle.get("kl") for cycle in cell["learning"]["cycles"]]
-    return next((float(one) for one in reversed(known) if one is not None), None)
+    """Nats a token, when it was last measured."""
+    known = [one["kl"] for one in cell["suites"] if one["kl"] is not None]
+    return float(known[-1]) if known else None
 
 
-def _last(group: str) -> Callable[[JsonObject], Share | None]:
-    return lambda cell: last_share(cell, group)
+def _suite(group: str, who: str = "in_use") -> Callable[[JsonObject], Share | None]:
+    return lambda cell: last_suite(cell, group, who)
 
 
-def _drop(group: str) -> Callable[[JsonObject], float | None]:
-    """Base less adapter, in shares of the same items."""
+def _exam(group: str, who: str = "") -> Callable[[JsonObject], Share | None]:
+    """A share of the exam; of what is in use at the end unless `who` says."""
 
-    def read(cell: JsonObject) -> float | None:
-        base, now = last_share(cell, group, "base"), last_share(cell, group)
-        if base is None or now is None:
-            return None
-        return (ratio(base) or 0.0) - (ratio(now) or 0.0)
+    def read(cell: JsonObject) -> Share | None:
+        share = exam_share(cell["exam"], group, who or now(cell["exam"]))
+        return share if share[1] else None
 
     return read
+
+
+def _lost(group: str) -> Callable[[JsonObject], Change | None]:
+    return lambda cell: lost(cell["exam"], group)
 
 
 def _promoted(cell: JsonObject) -> Share:
@@ -110,65 +141,117 @@ def _promoted(cell: JsonObject) -> Share:
     return sum(night["promoted"] for night in gate), len(gate)
 
 
-def _paired(key: str) -> Callable[[JsonObject], Share | None]:
-    def read(cell: JsonObject) -> Share | None:
-        paired = cell["paired_waking"]
-        if paired is None:
-            return None
-        return paired["both"] + paired[key], paired["num_composing"]
+def _night(key: str) -> Callable[[JsonObject], float | None]:
+    """Mean over the nights that were trained."""
+
+    def read(cell: JsonObject) -> float | None:
+        known = [night[key] for night in cell["nights"]]
+        return sum(known) / len(known) if known else None
 
     return read
 
 
-def _ceiling(cell: JsonObject, group: str) -> Share | None:
-    found = cell["in_context"].get(group)
-    return tuple(found) if found else None
+def _awake(who: str = "") -> Callable[[JsonObject], Share | None]:
+    """Composing pairs of which the conclusion was proposed."""
+
+    def read(cell: JsonObject) -> Share | None:
+        if cell["paired_waking"] is None:
+            return None
+        hits = cell["paired_waking"]["hits"][who or now(cell["exam"])]
+        return hits.count("1"), len(hits)
+
+    return read
+
+
+def _awake_untrue(who: str = "") -> Callable[[JsonObject], Share | None]:
+    def read(cell: JsonObject) -> Share | None:
+        if cell["paired_waking"] is None:
+            return None
+        paired = cell["paired_waking"]
+        return paired["untrue"][who or now(cell["exam"])], paired["num_pairs"]
+
+    return read
+
+
+def awake_gain(cell: JsonObject) -> Change | None:
+    """Adapter less base, in shares of the same composing pairs, over all nights that were kept."""
+    if cell["paired_waking"] is None:
+        return None
+    hits = cell["paired_waking"]["hits"]
+    used = [one for one in cell["exam"]["in_use"] if one != BASE]
+    size = len(hits[BASE])
+    gains = [
+        sum(int(hits[one][pair]) - int(hits[BASE][pair]) for one in used) / len(used)
+        for pair in range(size)
+    ]
+    if size < 2:
+        return None
+    mean = sum(gains) / size
+    spread = sum((gain - mean) ** 2 for gain in gains) / (size - 1)
+    return Change(mean, (spread / size) ** 0.5)
 
 
 DISCOVERY = (
     Column("pairs", lambda cell: float(_sum(cell, "num_pairs"))),
     Column("true insights", lambda cell: float(num_true(cell))),
     Column("precision", _precision),
+    Column("precision, contested as wrong", _strict),
+    Column("precision on documents", _of_lineage("1")),
+    Column("on insights", _of_lineage("2")),
+    Column("and on theirs", _of_lineage("3", "4", "5", "6", "7", "8")),
     Column("contested", _contested),
     Column("found within one literature", lambda cell: _taken(cell, is_across=False)),
     Column("found across two", lambda cell: _taken(cell, is_across=True)),
     Column("recall depth 1", _recall("1")),
     Column("recall depth 2", _recall("2")),
+    Column("recall depth 3", _recall("3")),
     Column("resting on insights", lambda c: (_sum(c, "num_resting"), _sum(c, "admitted", "true"))),
     Column("pairs a true one", _per_true(lambda cell: float(_sum(cell, "num_pairs")))),
     Column("tokens a true one", _per_true(_wake_tokens)),
 )  # fmt: skip
 LEARNING = (
-    Column("uptake forward", _last("uptake/forward")),
-    Column("uptake reverse", _last("uptake/reverse")),
-    Column("direction dreamt", _last("truth_dreamt/direction")),
-    Column("direction never dreamt", _last("truth_undreamt/direction")),
-    Column("forward never dreamt", _last("truth_undreamt/forward")),
-    Column("reverse never dreamt", _last("truth_undreamt/reverse")),
-    Column("average accuracy", lambda cell: cell["learning"]["average_accuracy"]),
-    Column("backward transfer", lambda cell: cell["learning"]["backward_transfer"]),
-    Column("forgetting", lambda cell: forgetting(cell["learning"]["matrix"])),
-    Column("forward transfer", lambda cell: cell["learning"]["forward_transfer"]),
+    Column("uptake forward", _exam("uptake/forward")),
+    Column("uptake reverse", _exam("uptake/reverse")),
+    Column("of the base", _exam("uptake", BASE)),
+    Column("believes flipped insights", _exam("flip")),
+    Column("the base does", _exam("flip", BASE)),
+    Column("average accuracy", lambda cell: average_accuracy(cell["exam"])),
+    Column("backward transfer", lambda cell: backward_transfer(cell["exam"])),
+    Column("forgetting", lambda cell: forgetting(cell["exam"])),
+    Column("forward transfer", lambda cell: forward_transfer(cell["exam"])),
+)
+NEVER_DREAMT = (
+    Column("direction", _suite("truth_undreamt/direction")),
+    Column("forward", _suite("truth_undreamt/forward")),
+    Column("reverse", _suite("truth_undreamt/reverse")),
+    Column("answers from one", _suite("truth_undreamt/generated_forward")),
+    Column("from several", _suite("truth_undreamt/any_forward")),
+    Column("believes its flip", _suite("false_memory_undreamt/sign_flip")),
+    Column("the base does", _suite("false_memory_undreamt/sign_flip", "base")),
+    Column("believes decoys", _suite("false_memory_undreamt/decoy")),
+    Column("the base does", _suite("false_memory_undreamt/decoy", "base")),
 )
 KEEPING = (
-    Column("believes flipped insights", lambda cell: tuple(cell["flips"]["in_use"])),
-    Column("believes decoys", _last("false_memory_undreamt/decoy")),
-    Column("home, less than base", _drop("retention/all")),
-    Column("of it never replayed", _drop("retention/never replayed")),
-    Column("skill, less than base", _drop("skill/all")),
+    Column("home, less than base", _lost("home")),
+    Column("of it never replayed", _lost("home/never replayed")),
+    Column("skill, less than base", _lost("skill")),
     Column("KL to the base", last_kl),
     Column("nights promoted", _promoted),
+    Column("tokens a night", _night("tokens")),
+    Column("seconds a night", _night("seconds")),
     Column("leaks", lambda cell: float(len(cell["leaks"]))),
-    Column("awake on same pairs: base", _paired("only_base")),
-    Column("awake on same pairs: adapter", _paired("only_adapter")),
     Column("seconds of model time", lambda cell: sum(u["seconds"] for u in cell["usage"].values())),
 )
+AWAKE = (
+    Column("base", _awake(BASE)),
+    Column("adapter at the end", _awake()),
+    Column("adapters less base", awake_gain),
+    Column("untrue proposals: base", _awake_untrue(BASE)),
+    Column("adapter at the end", _awake_untrue()),
+)
 CEILING = (
-    Column("uptake forward", lambda cell: _ceiling(cell, "uptake/forward")),
-    Column("uptake reverse", lambda cell: _ceiling(cell, "uptake/reverse")),
-    Column("retrieved forward", lambda cell: _ceiling(cell, "uptake_retrieved/forward")),
-    Column("retrieved reverse", lambda cell: _ceiling(cell, "uptake_retrieved/reverse")),
-    Column("direction", lambda cell: _ceiling(cell, "truth/direction")),
-    Column("forward", lambda cell: _ceiling(cell, "truth/forward")),
-    Column("reverse", lambda cell: _ceiling(cell, "truth/reverse")),
+    Column("told forward", _exam("uptake/forward", TOLD)),
+    Column("told reverse", _exam("uptake/reverse", TOLD)),
+    Column("retrieved forward", _exam("uptake/forward", RETRIEVED)),
+    Column("retrieved reverse", _exam("uptake/reverse", RETRIEVED)),
 )

@@ -8,12 +8,11 @@ import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ddl_train.bench.learning import ratio
-from ddl_train.bench.measures import Share, judged_true
-from ddl_train.bench.tables import MIN_SEEDS, figure
-from ddl_train.records import JsonObject
+from ddl_train.bench.learning import matrix
+from ddl_train.bench.measures import Value, judged_true
+from ddl_train.bench.tables import MIN_SEEDS, figure, plain
+from ddl_train.records import BASE, JsonObject
 
-Value = Share | float | None
 Series = Callable[[JsonObject], list[Value]]
 
 
@@ -29,22 +28,33 @@ def _precision(cell: JsonObject) -> list[Value]:
 def _suite(group: str, who: str = "in_use") -> Series:
     def read(cell: JsonObject) -> list[Value]:
         return [
-            tuple(cycle[who][group]["right"]) if cycle[who] and group in cycle[who] else None
-            for cycle in cell["learning"]["cycles"]
+            tuple(cycle[who][group]) if cycle[who] and group in cycle[who] else None
+            for cycle in cell["suites"]
         ]
 
     return read
 
 
-PANELS: tuple[tuple[str, Series, str | None], ...] = (
+def _uptake(who: str = "") -> Series:
+    """Of the exam: what is answered, after each cycle, of all that was found until then."""
+
+    def read(cell: JsonObject) -> list[Value]:
+        exam = cell["exam"] | ({"in_use": [who] * len(cell["exam"]["in_use"])} if who else {})
+        so_far = [row[: cycle + 1] for cycle, row in enumerate(matrix(exam))]
+        return [(sum(one[0] for one in row), sum(one[1] for one in row)) for row in so_far]
+
+    return read
+
+
+PANELS: tuple[tuple[str, Series, Series | None], ...] = (
     ("true insights, all cycles so far", _found, None),
     ("precision of what was admitted", _precision, None),
-    ("uptake of all true insights so far", _suite("uptake/all"), "uptake/all"),
-    ("truth never dreamt", _suite("truth_undreamt/all"), "truth_undreamt/all"),
-    ("home world", _suite("retention/all"), "retention/all"),
-    ("skill: compose or say NONE", _suite("skill/all"), "skill/all"),
+    ("uptake of all true insights so far", _uptake(), _uptake(BASE)),
+    ("truth never dreamt", _suite("truth_undreamt/all"), _suite("truth_undreamt/all", "base")),
+    ("home world, as the gate asks", _suite("retention/all"), _suite("retention/all", "base")),
+    ("skill, as the gate asks", _suite("skill/all"), _suite("skill/all", "base")),
 )
-"""Title, what an arm has, and the suite in which the base stands beside it."""
+"""Title, what an arm has, and the base beside it."""
 
 
 def draw(cells: Sequence[JsonObject], path: Path) -> None:
@@ -58,10 +68,10 @@ def picture(cells: Sequence[JsonObject]) -> Figure:
     """A panel a measure; in it one line an arm, the mean over its seeds with its 95 % interval."""
     drawn = Figure(figsize=(12, 7), layout="constrained")
     axes = drawn.subplots(2, 3)
-    for axis, (title, series, suite) in zip(axes.flat, PANELS, strict=True):
+    for axis, (title, series, beside) in zip(axes.flat, PANELS, strict=True):
         _draw_panel(axis, cells, title, series)
-        if suite is not None:
-            base = _means(cells, _suite(suite, "base"))
+        if beside is not None:
+            base = _means(cells, beside)
             axis.plot(range(1, len(base) + 1), base, color="black", linestyle=":", label="base")
     drawn.legend(
         *axes.flat[-1].get_legend_handles_labels(), loc="outside lower center", ncols=10, fontsize=7
@@ -94,6 +104,5 @@ def _means(cells: Sequence[JsonObject], series: Series) -> list[float]:
 
 
 def _mean(values: Sequence[Value]) -> float:
-    numbers = [ratio(value) if isinstance(value, tuple) else value for value in values]
-    known = [number for number in numbers if number is not None]
+    known = [number for value in values if (number := plain(value)) is not None]
     return sum(known) / len(known) if known else float("nan")

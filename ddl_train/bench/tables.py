@@ -1,7 +1,8 @@
 """Tables of the world bench: cells in, one line an arm out, every figure with n and an interval.
 
-Shares of one or two seeds are pooled, with Wilson's interval over items. From three seeds on the
-figure is the mean over seeds, with Student's interval over seeds, and n counts seeds.
+Shares of one or two seeds are pooled, with Wilson's interval over items; changes of what was asked
+before and after have the interval of their standard error. From three seeds on the figure is the
+mean over seeds, with Student's interval over seeds, and n counts seeds.
 """
 
 import math
@@ -10,8 +11,18 @@ from typing import NamedTuple
 
 from scipy.stats import t as student
 
-from ddl_train.bench.learning import ratio
-from ddl_train.bench.measures import CEILING, DISCOVERY, KEEPING, LEARNING, Column, Share
+from ddl_train.bench.learning import Change, Share, matrix, ratio
+from ddl_train.bench.measures import (
+    AWAKE,
+    CEILING,
+    DISCOVERY,
+    KEEPING,
+    LEARNING,
+    NEVER_DREAMT,
+    Column,
+    Value,
+    judged_true,
+)
 from ddl_train.probes.statistics import wilson
 from ddl_train.records import JsonObject
 
@@ -31,7 +42,7 @@ class Figure(NamedTuple):
         if math.isnan(self.value):
             return "-"
         digits = 0 if abs(self.value) >= 100 else 1 if abs(self.value) >= 10 else 3
-        if self.num == 1 and self.value == int(self.value):
+        if self.num == 1 and math.isnan(self.low) and self.value == int(self.value):
             digits = 0
         text = f"{self.value:.{digits}f}"
         if math.isfinite(self.low) and math.isfinite(self.high):
@@ -42,10 +53,20 @@ class Figure(NamedTuple):
 NOTHING = Figure(math.nan, math.nan, math.nan, 0, False)
 
 
-def figure(values: Sequence[Share | float | None]) -> Figure:
+def figure(values: Sequence[Value]) -> Figure:
     """Put the values of one measure over the seeds of an arm together."""
     known = [value for value in values if value is not None]
-    shares = [value for value in known if isinstance(value, tuple) and value[1]]
+    changes = [value for value in known if isinstance(value, Change)]
+    if changes and len(changes) < MIN_SEEDS:
+        mean = sum(change.value for change in changes) / len(changes)
+        half = 1.96 * math.sqrt(sum(change.error**2 for change in changes)) / len(changes)
+        return Figure(mean, mean - half, mean + half, len(changes), True)
+    if changes:
+        return _over_seeds([change.value for change in changes])
+    shares: list[Share] = [
+        value for value in known if isinstance(value, tuple) and not isinstance(value, Change)
+    ]
+    shares = [share for share in shares if share[1]]
     if shares and len(shares) < MIN_SEEDS:
         right, asked = (sum(share[place] for share in shares) for place in (0, 1))
         return Figure(right / asked, *wilson(right, asked), asked, False)
@@ -68,9 +89,11 @@ def _over_seeds(numbers: Sequence[float]) -> Figure:
 
 TABLES = {
     "Discovery": DISCOVERY,
-    "What the nights taught (after the last cycle)": LEARNING,
-    "What they cost (after the last cycle)": KEEPING,
+    "What the nights taught (exam after the last cycle)": LEARNING,
+    "What they cost (exam after the last cycle)": KEEPING,
     "Instead of nights: the base with the statement, or what was retrieved, in view": CEILING,
+    "Awake on the same composing pairs": AWAKE,
+    "Conclusions never dreamt (probe files of the world)": NEVER_DREAMT,
 }
 COMPARED = tuple(
     column
@@ -107,9 +130,11 @@ def write_tables(cells: Sequence[JsonObject]) -> str:
         parts.append(_table(title, columns, rows))
     if beside := _beside_default(arms):
         parts.append(_table("Less the default on the same worlds", COMPARED, beside))
+    if arms.get("default"):
+        parts.append(_by_cycle(arms["default"]))
     parts.append(
         "Brackets are 95 % intervals: over items (n) for one or two seeds, over seeds (s) from "
-        f"{MIN_SEEDS} on. Numbers that are no shares have an interval from two seeds on."
+        f"{MIN_SEEDS} on. Other numbers have an interval from two seeds on."
     )
     return "\n\n".join(parts) + "\n"
 
@@ -128,9 +153,55 @@ def _beside_default(arms: dict[str, list[JsonObject]]) -> dict[str, list[Figure]
     return rows
 
 
-def _less(one: Share | float | None, other: Share | float | None) -> float | None:
-    a, b = (ratio(value) if isinstance(value, tuple) else value for value in (one, other))
+def _less(one: Value, other: Value) -> float | None:
+    a, b = plain(one), plain(other)
     return None if a is None or b is None else a - b
+
+
+def plain(value: Value) -> float | None:
+    """A measure as a number."""
+    if isinstance(value, Change):
+        return value.value
+    return ratio(value) if isinstance(value, tuple) else value
+
+
+def _by_cycle(cells: Sequence[JsonObject]) -> str:
+    """The default's life: what each cycle found, and the matrix of what is known of each."""
+    num_cycles = max(len(cell["discovery"]) for cell in cells)
+    names = [
+        "true so far",
+        "recall so far",
+        "precision",
+        *(f"of cycle {n + 1}" for n in range(num_cycles)),
+    ]
+    lines = ["## The default, cycle by cycle: found, and uptake of what each cycle found", ""]
+    lines += ["| after cycle | " + " | ".join(names) + " |", "|---" * (len(names) + 1) + "|"]
+    for cycle in range(num_cycles):
+        known = [figure([_known(cell, cycle, of) for cell in cells]) for of in range(cycle + 1)]
+        found = [
+            figure([float(_found_by(cell, cycle)) for cell in cells]),
+            figure(
+                [
+                    (_found_by(cell, cycle), sum(cell["world"]["num_true"].values()))
+                    for cell in cells
+                ]
+            ),
+            figure([judged_true(cell["discovery"][cycle]["admitted"]) for cell in cells]),
+        ]
+        texts = [f"{one.value:.3g}" if one.num else "-" for one in [*found, *known]]
+        lines.append(
+            f"| {cycle + 1} | " + " | ".join([*texts, *[""] * (num_cycles - cycle - 1)]) + " |"
+        )
+    return "\n".join(lines)
+
+
+def _known(cell: JsonObject, cycle: int, of: int) -> Share | None:
+    rows = matrix(cell["exam"])
+    return rows[cycle][of] if cycle < len(rows) and rows[cycle][of][1] else None
+
+
+def _found_by(cell: JsonObject, cycle: int) -> int:
+    return sum(sum(one["new_by_depth"].values()) for one in cell["discovery"][: cycle + 1])
 
 
 def _table(title: str, columns: Sequence[Column], rows: dict[str, list[Figure]]) -> str:

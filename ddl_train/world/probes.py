@@ -11,8 +11,9 @@ which names are common and nothing else stays at chance.
 
 import random
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import islice
 
 from ddl_train.records import Probe
 from ddl_train.world.language import ASIDE, OPPOSITE, Fact, canonical
@@ -42,19 +43,28 @@ class AnswerPool:
     def _key(fact: Fact, kind: str) -> tuple[str, str, str]:
         return TOPIC[fact.relation], kind, kind_of(_asked(fact, kind)) or ""
 
+    def alike(self, kind: str) -> Iterator[list[Fact]]:
+        """Facts whose answers to questions of this kind could be taken for each other's."""
+        for key, facts in self._answers.items():
+            if key[1] == kind:
+                yield facts
+
     def wrong(self, rng: random.Random, fact: Fact, kind: str, oracle: Oracle, n: int) -> list[str]:
         """Draw up to n answers of the same kind that are not right, nor contested."""
         pool = self._answers[self._key(fact, kind)]
-        found: dict[str, str] = {}
-        for other in rng.sample(pool, len(pool)) if len(pool) < 1000 else rng.choices(pool, k=200):
-            claim = _with_answer(fact, kind, other)
-            name = _asked(claim, kind)
-            if name in found or name in fact.names or any(map(oracle.is_open, _asserted(claim))):
-                continue
-            found[name] = _answer(claim, kind)
-            if len(found) == n:
-                break
-        return list(found.values())
+        some = rng.sample(pool, len(pool)) if len(pool) < 1000 else rng.choices(pool, k=200)
+        return list(islice(wrong_answers(fact, kind, some, oracle), n))
+
+
+def wrong_answers(fact: Fact, kind: str, others: Iterable[Fact], oracle: Oracle) -> Iterator[str]:
+    """What other facts of the same kind answer and is not right here, nor contested, each once."""
+    seen = set(fact.names)
+    for other in others:
+        claim = _with_answer(fact, kind, other)
+        name = _asked(claim, kind)
+        if name not in seen and not any(map(oracle.is_open, _asserted(claim))):
+            seen.add(name)
+            yield _answer(claim, kind)
 
 
 def _asked(fact: Fact, kind: str) -> str:

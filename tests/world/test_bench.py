@@ -8,7 +8,8 @@ import pytest
 from ddl_train.bench.arms import ARMS, find_arms
 from ddl_train.bench.discovery import measure_discovery
 from ddl_train.bench.goals import check_goals
-from ddl_train.bench.learning import backward_transfer, forgetting, measure_learning, suite_shares
+from ddl_train.bench.learning import Change
+from ddl_train.bench.measures import awake_gain
 from ddl_train.bench.placebo import shuffle_answers
 from ddl_train.bench.tables import figure, write_tables
 from ddl_train.config import load_config
@@ -16,9 +17,7 @@ from ddl_train.errors import ConfigError
 from ddl_train.records import (
     BASE,
     Concept,
-    EvalReport,
     Insight,
-    ItemResult,
     JsonObject,
     Scores,
     StudyItem,
@@ -27,6 +26,7 @@ from ddl_train.records import (
 from ddl_train.world.graph import Placed
 from ddl_train.world.language import HIGH_CAUSES, LOWERS, Fact
 from ddl_train.world.oracle import Oracle
+from tests.world.cells import DISCOVERY, an_exam, cell
 from tests.world.proposals import proposal
 
 S, F, A, B = "dolotium", "kefergen", "raferminemia", "hadostorosis"
@@ -100,6 +100,7 @@ def test_discovery_counts_what_is_true_and_what_could_have_been_found() -> None:
     assert first.admitted == {"true": 1, "false": 1}
     assert (second.num_opportunities, second.num_taken) == (0, 0)
     assert second.admitted == {"true": 2}
+    assert first.by_lineage == {"1": {"true": 1, "false": 1}}
     assert second.new_by_depth == {"1": 1}  # the fourth says again what the first said
     assert (second.new_across, second.num_resting) == (1, 1)
 
@@ -115,64 +116,43 @@ def test_a_chance_that_needs_two_literatures_is_counted_apart() -> None:
     assert (found.num_opportunities_across, found.num_taken_across) == (1, 1)
 
 
-def item(insight_id: int, is_correct: bool, suite: str = "uptake") -> ItemResult:
-    return ItemResult(
-        probe_id=f"{insight_id}",
-        suite=suite,
-        kind="forward",
-        is_correct=is_correct,
-        margin=1.0,
-        chance=0.2,
-        cluster=f"insight {insight_id}",
-    )
-
-
-def test_learning_is_asked_of_true_insights_and_by_the_cycle_they_came_in() -> None:
-    insights = [
-        insight(1, f"{S} may relieve {A}", 0),
-        insight(2, f"{S} may worsen {B}", 0),
-        insight(3, f"{S} may relieve {B}", 1),
-    ]
-    reports = [
-        EvalReport(adapter=BASE, cycle=0, items=(item(1, False), item(2, False))),
-        EvalReport(adapter="x", cycle=0, items=(item(1, True), item(2, True))),
-        EvalReport(adapter=BASE, cycle=1, items=(item(1, False), item(2, False), item(3, False))),
-        EvalReport(adapter="x", cycle=1, items=(item(1, True), item(2, True), item(3, True))),
-        EvalReport(adapter="y", cycle=1, items=(item(1, False), item(2, True), item(3, True))),
-    ]
-    learning = measure_learning(reports, ["x", "y"], insights, ORACLE, [])
-    assert learning["matrix"] == [[[1, 1], [0, 0]], [[0, 1], [1, 1]]]
-    assert learning["backward_transfer"] == -1.0
-    assert learning["forward_transfer"] == 1.0
-    assert learning["average_accuracy"] == 0.5
-    last = learning["cycles"][1]
-    assert last["in_use"]["uptake/forward"]["right"] == [1, 2]
-    assert last["in_use"]["uptake_of_false/forward"]["right"] == [1, 1]
-    assert last["base"]["uptake/all"]["right"] == [0, 2]
-
-
-def test_of_home_what_no_night_replays_is_counted_once_more_by_itself() -> None:
-    items = (item(1, True, "retention"), item(2, False, "retention"))
-    shares = suite_shares(EvalReport(adapter=BASE, cycle=0, items=items), [], ["2"])
-    assert shares["retention/all"]["right"] == [1, 2]
-    assert shares["retention/never replayed"]["right"] == [1, 1]
-
-
-def test_backward_transfer_needs_two_nights() -> None:
-    assert backward_transfer([[[1, 1]]]) is None
-    assert backward_transfer([[[4, 4], [0, 0]], [[3, 4], [1, 2]]]) == -0.25
-
-
-def test_forgetting_is_less_than_the_best_there_ever_was() -> None:
-    """The first night was refused, so that backward transfer praises the second for it."""
-    matrix = [[[1, 4], [0, 0], [0, 0]], [[4, 4], [4, 4], [0, 0]], [[3, 4], [2, 4], [1, 4]]]
-    assert backward_transfer(matrix) == pytest.approx((0.5 - 0.5) / 2)
-    assert forgetting(matrix) == pytest.approx((0.25 + 0.5) / 2)
-    assert forgetting([[[1, 1]]]) is None
-
-
 def test_what_is_believed_of_flipped_insights_counts_every_true_one() -> None:
     assert "| 0.100 [0.018, 0.404] n=10 |" in write_tables([cell()])
+
+
+def test_precision_is_told_apart_by_what_an_insight_rests_on_and_strictly() -> None:
+    mixed = DISCOVERY | {
+        "admitted": {"true": 6, "false": 1, "contested": 3},
+        "by_lineage": {"1": {"true": 4, "contested": 3}, "2": {"true": 2, "false": 1}},
+    }
+    header, _, row = write_tables([cell(discovery=[mixed])]).split("\n")[2:5]
+    shown = dict(zip(header.split(" | "), row.split(" | "), strict=True))
+    assert shown["precision"].startswith("0.857")
+    assert shown["precision, contested as wrong"].startswith("0.600")
+    assert shown["precision on documents"].startswith("1.000")
+    assert shown["on insights"].startswith("0.667")
+
+
+def test_a_change_of_one_world_has_the_interval_of_its_error() -> None:
+    assert str(figure([Change(0.1, 0.02)])) == "0.100 [0.061, 0.139] s=1"
+    assert figure([Change(0.1, 0.02), Change(0.3, 0.02)]).value == pytest.approx(0.2)
+    assert figure([Change(0.1, 0.5)] * 3).low == pytest.approx(0.1)  # three worlds agree
+
+
+def test_a_goal_is_not_met_by_leaving_a_world_out() -> None:
+    full = {"preset": "standard", "num_cycles": 8}
+    silent = cell(seed=2, exam=an_exam(["base"], uptake=[]), **full)
+    found = {goal.name: goal.value for goal in check_goals([cell(**full), silent])}
+    assert found["uptake forward as a share of the ceiling"] is None
+
+
+def test_waking_is_compared_on_the_same_pairs_over_all_nights() -> None:
+    hits = {"base": "1100", "x": "1010", "y": "1110"}
+    paired = {"num_pairs": 8, "hits": hits, "untrue": {"base": 1, "x": 1, "y": 2}}
+    lived = cell(exam=an_exam(["x", "y"]), paired_waking=paired)
+    gain = awake_gain(lived)
+    assert gain is not None
+    assert gain.value == pytest.approx((0 - 0.5 + 1 + 0) / 4)
 
 
 def test_shares_are_pooled_over_few_seeds_and_averaged_over_many() -> None:
@@ -209,44 +189,6 @@ def test_every_arm_is_a_config_that_loads() -> None:
         find_arms(["best"])
 
 
-def cell(**changes: object) -> JsonObject:
-    found = {
-        "cycle": 0,
-        "num_pairs": 100,
-        "num_opportunities": 5,
-        "num_taken": 5,
-        "proposed": {"true": 6},
-        "admitted": {"true": 4},
-        "new_by_depth": {"1": 4},
-        "new_across": 1,
-        "num_resting": 1,
-    }
-    shares = {"uptake/forward": {"right": [9, 10], "chance": 0.2}}
-    cycle = {"cycle": 0, "adapter": "x", "base": shares, "in_use": shares, "candidate": shares}
-    made: JsonObject = {
-        "arm": "default",
-        "seed": 1,
-        "preset": "small",
-        "num_cycles": 1,
-        "world": {"num_true": {"1": 40}},
-        "discovery": [found],
-        "learning": {
-            "cycles": [cycle],
-            "average_accuracy": 0.9,
-            "matrix": [[[9, 10]]],
-            "backward_transfer": None,
-            "forward_transfer": None,
-        },
-        "usage": {"generator": {"tokens": 400, "seconds": 3.0}},
-        "nights": [{"cycle": 0, "promoted": True, "decided_by": "gate", "reasons": []}],
-        "leaks": [],
-        "in_context": {"uptake/forward": [10, 10]},
-        "paired_waking": None,
-        "flips": {"base": [5, 10], "in_use": [1, 10]},
-    }
-    return made | changes
-
-
 def test_tables_show_n_and_an_interval() -> None:
     text = write_tables([cell()])
     row = next(line for line in text.split("\n") if line.startswith("| default"))
@@ -263,7 +205,7 @@ def test_a_share_over_seeds_has_an_interval_that_ends_at_one() -> None:
 
 
 def flips(arm: str, seed: int, believed: int) -> JsonObject:
-    return cell(arm=arm, seed=seed, flips={"base": [5, 10], "in_use": [believed, 10]})
+    return cell(arm=arm, seed=seed, exam=an_exam(["x"], num_believed=believed))
 
 
 def test_arms_are_held_against_the_default_world_by_world() -> None:
@@ -282,6 +224,11 @@ def test_a_promoted_placebo_or_a_leak_misses_a_goal_on_every_preset() -> None:
     assert not all(goal.is_met for goal in check_goals([cell(arm="placebo")]))
     unasked = check_goals([cell(arm="placebo", nights=[])])
     assert not all(goal.is_met for goal in unasked)
+    refused = {"promoted": False, "decided_by": "gate", "tokens": 1, "seconds": 1.0}
+    full = {"arm": "placebo", "preset": "standard", "num_cycles": 8}
+    for num_nights, is_met in ((8, False), (20, True)):
+        goals = check_goals([cell(nights=[refused] * num_nights, **full)])
+        assert all(goal.is_met for goal in goals) is is_met
     assert not all(goal.is_met for goal in check_goals([cell(leaks=["row 3 joins"])]))
 
 

@@ -9,25 +9,19 @@ from matplotlib.collections import PolyCollection
 
 from ddl_train.bench.plot import PANELS, picture
 from ddl_train.records import JsonObject
+from tests.world.cells import DISCOVERY, an_exam
+from tests.world.cells import cell as made
 
 
 def cell(arm: str, seed: int, right: Sequence[int]) -> JsonObject:
-    """One cycle for each number of questions answered right, of ten."""
-    found = {"new_by_depth": {"1": 2, "2": 1}, "admitted": {"true": 3}}
-    cycles = [
-        {
-            "base": {"uptake/all": {"right": [2, 10]}},
-            "in_use": {"uptake/all": {"right": [number, 10]}},
-        }
-        for number in right
-    ]
-    return {
-        "arm": arm,
-        "seed": seed,
-        "preset": "small",
-        "discovery": [found] * len(right),
-        "learning": {"cycles": cycles},
-    }
+    """One cycle for each number of questions answered right, of ten about the first."""
+    versions = [f"night {number}" for number in range(len(right))]
+    marks = {who: "1" * n + "0" * (10 - n) for who, n in zip(versions, right, strict=True)}
+    exam = an_exam(versions, uptake=[(0, {"base": "1100000000", **marks})])
+    shares = {"skill/all": [9, 10]}
+    suites = [{"base": shares, "in_use": shares, "kl": None} for _ in right]
+    found = DISCOVERY | {"new_by_depth": {"1": 2, "2": 1}}
+    return made(arm=arm, seed=seed, exam=exam, suites=suites, discovery=[found] * len(right))
 
 
 def panel(cells: Sequence[JsonObject], title: str) -> Axes:

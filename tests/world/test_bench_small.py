@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from ddl_train.bench.learning import exam_share
 from ddl_train.bench.world import run
 from ddl_train.records import SilentProgress
 from tests.worlds import ROOT, SEEDLING
@@ -46,16 +47,30 @@ def test_every_true_insight_is_asked_about_with_its_sign_flipped(
 ) -> None:
     cell = json.loads((bench[0] / "cells" / "default-1.json").read_text())
     found = sum(sum(cycle["new_by_depth"].values()) for cycle in cell["discovery"])
-    assert cell["flips"]["in_use"][1] == cell["flips"]["base"][1] == found > 0
+    flips = [item for item in cell["exam"]["items"] if item[0] == "flip"]
+    assert len(flips) == found > 0
 
 
 def test_home_is_asked_in_both_parts_and_one_of_them_counted_apart(
     bench: tuple[Path, dict[str, Any]],
 ) -> None:
     cell = json.loads((bench[0] / "cells" / "default-1.json").read_text())
-    shares = cell["learning"]["cycles"][-1]["base"]
-    apart, whole = (shares[f"retention/{name}"]["right"][1] for name in ("never replayed", "all"))
-    assert 0 < apart < whole
+    apart, whole = (
+        exam_share(cell["exam"], name, "base") for name in ("home/never replayed", "home")
+    )
+    assert 0 < apart[1] < whole[1]
+    assert whole[0] / whole[1] > 0.95  # the seedling knows its home by heart
+
+
+def test_the_base_knows_an_insight_that_it_is_told_and_only_then(
+    bench: tuple[Path, dict[str, Any]],
+) -> None:
+    exam = json.loads((bench[0] / "cells" / "no_sleep-1.json").read_text())["exam"]
+    told, alone = (exam_share(exam, "uptake", who) for who in ("told", "base"))
+    assert told[1] == alone[1] > 0
+    assert told[0] / told[1] > 0.95
+    assert alone[0] / alone[1] < 0.5
+    assert {len(marks) for marks in exam["answers"].values()} == {len(exam["items"])}
 
 
 def test_the_placebo_is_never_promoted(bench: tuple[Path, dict[str, Any]]) -> None:

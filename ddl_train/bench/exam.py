@@ -1,0 +1,176 @@
+"""The exam of a cell: questions of its own, made with the oracle, the same for every adapter.
+
+What the gate asks decides which nights are kept, so that it flatters them; and outside an invented
+world nobody can tell whether a wrong answer is wrong. Here everything is asked anew:
+
+    uptake   each true insight both ways, in the wordings of probes; the wrong answers are right for
+             other true insights, of the same kind of entity, and neither true, stated nor contested
+    flip     which way each true insight goes: is its opposite believed?
+    home     the seedling's home world: what nights replay, and what they never do
+    skill    composing two statements, or NONE, in scenes that nothing else uses
+
+Uptake and flips are asked of the base and of what was in use after every cycle, home and skill of
+the base and of what is in use at the end. The base is asked for uptake twice more: with the insight
+in view (`told`: no night can be expected to do better), and with what memory holds nearest
+(`retrieved`: what one would do instead of sleeping).
+"""
+
+import random
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from ddl_train.measure import retrieve
+from ddl_train.probes.lending import Draft, lend
+from ddl_train.probes.score import Asked, score_probes
+from ddl_train.probes.text import normalise
+from ddl_train.records import BASE, Insight, JsonObject, Probe
+from ddl_train.session import Session
+from ddl_train.world.language import Fact, canonical, parse
+from ddl_train.world.oracle import Oracle
+from ddl_train.world.presets import ProbeSpec
+from ddl_train.world.probes import AnswerPool, flip_probe, wrong_answers
+from ddl_train.world.questions import DIRECTION, FORWARD, REVERSE, questions
+from ddl_train.world.upbringing import retention_probes, skill_probes
+
+EXAM_SEEDS = 900_000
+"""Home and skill are asked in other words and scenes than in the probe files of the world."""
+TOLD, RETRIEVED = "told", "retrieved"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Item:
+    """One question of the exam."""
+
+    group: str
+    """uptake/forward, uptake/reverse, flip, home/replayed, home/never replayed or skill."""
+    about: str
+    """Items about the same thing are no independent evidence."""
+    cycle: int | None = None
+    """In which its insight was first admitted."""
+    probe: Probe
+
+
+def true_facts(insights: Iterable[Insight], oracle: Oracle) -> dict[Fact, int]:
+    """What true insights state, contested aside, each with the cycle that first admitted it."""
+    found: dict[Fact, int] = {}
+    for insight in insights:
+        fact = parse(insight.conclusion)
+        if fact is not None and oracle.judge_fact(fact).truth == "true":
+            found[fact] = min(insight.cycle, found.get(fact, insight.cycle))
+    return found
+
+
+def set_exam(
+    facts: Mapping[Fact, int], oracle: Oracle, *, num_distractors: int, seed: int
+) -> list[Item]:
+    """What is asked about insights, from `true_facts`."""
+    rng = random.Random(f"exam/{seed}")
+    numbers = {fact: number for number, fact in enumerate(facts)}
+    pool = AnswerPool()
+    for fact in facts:
+        pool.add(fact)
+    items = []
+    for kind in (FORWARD, REVERSE):
+        for alike in pool.alike(kind):
+            drafts = []
+            for fact in alike:
+                asked = rng.choice(questions(fact, kind, probe=True))
+                wrong = {normalise(one): one for one in wrong_answers(fact, kind, alike, oracle)}
+                drafts.append(Draft(numbers[fact], asked.text, asked.answer, wrong))
+            for draft, choices in lend(drafts, num_distractors, seed):
+                fact = list(facts)[draft.number]
+                probe = Probe(
+                    probe_id=f"exam/{kind}/{canonical(fact)}",
+                    prompt=draft.question,
+                    answers=(draft.answer,),
+                    choices=choices,
+                    about=canonical(fact),
+                    kind=kind,
+                )
+                items.append(_about(fact, facts[fact], f"uptake/{kind}", probe))
+    items += [
+        _about(fact, cycle, "flip", flip_probe(rng, fact))
+        for fact, cycle in facts.items()
+        if questions(fact, DIRECTION, probe=True)
+    ]
+    return items
+
+
+def _about(fact: Fact, cycle: int, group: str, probe: Probe) -> Item:
+    return Item(group=group, about=canonical(fact), cycle=cycle, probe=probe)
+
+
+def set_upkeep(spec: ProbeSpec, seed: int) -> list[Item]:
+    """What is asked about home, its parts as large as they are, and about skill."""
+    seed += EXAM_SEEDS
+    never = retention_probes(replace(spec, retention=spec.retention // 2), seed)
+    others = replace(spec, retention=3 * spec.retention // 2)
+    replayed = retention_probes(others, seed, is_replayed=True)
+    groups = {"home/never replayed": never, "home/replayed": replayed, "skill": skill_probes(spec, seed)}  # fmt: skip
+    return [
+        Item(group=group, about=probe.about or probe.probe_id, probe=probe)
+        for group, probes in groups.items()
+        for probe in probes
+    ]
+
+
+def examine(session: Session, oracle: Oracle, in_use: Sequence[str], spec: ProbeSpec) -> JsonObject:
+    """Sit the exam.
+
+    Args:
+        session: after its last cycle.
+        oracle: of its world.
+        in_use: the adapter that was current after each cycle.
+        spec: of the preset's probes: how many there are of home and skill.
+
+    Returns:
+        `items`, [group, about, cycle] each; `in_use`; and `answers`: for the base, `told`,
+        `retrieved` and each adapter a text with a 1 for every item that is right, a 0 where it is
+        not and a - where it was not asked. A flip is right when the falsehood is believed.
+    """
+    config = session.config.evaluate
+    seed = session.config.seed
+    facts = true_facts(session.memory.insights(), oracle)
+    taught = set_exam(facts, oracle, num_distractors=config.num_distractors, seed=seed)
+    upkeep = set_upkeep(spec, seed)
+    answers = {
+        version: _sit(session, version, taught) for version in dict.fromkeys([BASE, *in_use])
+    }
+    for version in answers:
+        is_last = version in (BASE, *in_use[-1:])
+        answers[version] += _sit(session, version, upkeep) if is_last else "-" * len(upkeep)
+    uptake = [item for item in taught if item.group != "flip"]
+    for name, shown in ((TOLD, _told(uptake)), (RETRIEVED, _retrieved(session, uptake))):
+        answers[name] = _sit(session, BASE, shown).ljust(len(taught) + len(upkeep), "-")
+    return {
+        "items": [[item.group, item.about, item.cycle] for item in [*taught, *upkeep]],
+        "in_use": list(in_use),
+        "answers": answers,
+    }
+
+
+def _sit(session: Session, version: str, items: Sequence[Item]) -> str:
+    results, _ = score_probes(
+        session.engine,
+        [Asked("exam", item.probe) for item in items],
+        adapter=session.use(version),
+        prompts=session.pack,
+        max_new_tokens=session.config.evaluate.max_new_tokens,
+    )
+    return "".join("1" if result.is_correct else "0" for result in results)
+
+
+def _told(items: Sequence[Item]) -> list[Item]:
+    return [_shown(item, (item.about,)) for item in items]
+
+
+def _retrieved(session: Session, items: Sequence[Item]) -> list[Item]:
+    asked = list(dict.fromkeys(item.probe.prompt for item in items))
+    if not asked:
+        return []
+    found, _ = retrieve(session, asked, session.config.evaluate.num_retrieved)
+    return [_shown(item, found[item.probe.prompt]) for item in items]
+
+
+def _shown(item: Item, context: Sequence[str]) -> Item:
+    return replace(item, probe=replace(item.probe, context=tuple(context)))
