@@ -28,7 +28,7 @@ from ddl_train.session import Session
 from ddl_train.world.language import Fact, canonical, parse
 from ddl_train.world.oracle import Oracle
 from ddl_train.world.presets import ProbeSpec
-from ddl_train.world.probes import AnswerPool, flip_probe, wrong_answers
+from ddl_train.world.probes import flip_probe, sort_of_answer, wrong_answers
 from ddl_train.world.questions import DIRECTION, FORWARD, REVERSE, questions
 from ddl_train.world.upbringing import retention_probes, skill_probes
 
@@ -66,12 +66,12 @@ def set_exam(
     """What is asked about insights, from `true_facts`."""
     rng = random.Random(f"exam/{seed}")
     numbers = {fact: number for number, fact in enumerate(facts)}
-    pool = AnswerPool()
-    for fact in facts:
-        pool.add(fact)
     items = []
     for kind in (FORWARD, REVERSE):
-        for alike in pool.alike(kind):
+        by_sort: dict[tuple[str, bool], list[Fact]] = {}
+        for fact in facts:
+            by_sort.setdefault(sort_of_answer(fact, kind), []).append(fact)
+        for alike in by_sort.values():
             drafts = []
             for fact in alike:
                 asked = rng.choice(questions(fact, kind, probe=True))

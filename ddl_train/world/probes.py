@@ -43,12 +43,6 @@ class AnswerPool:
     def _key(fact: Fact, kind: str) -> tuple[str, str, str]:
         return TOPIC[fact.relation], kind, kind_of(_asked(fact, kind)) or ""
 
-    def alike(self, kind: str) -> Iterator[list[Fact]]:
-        """Facts whose answers to questions of this kind could be taken for each other's."""
-        for key, facts in self._answers.items():
-            if key[1] == kind:
-                yield facts
-
     def wrong(self, rng: random.Random, fact: Fact, kind: str, oracle: Oracle, n: int) -> list[str]:
         """Draw up to n answers of the same kind that are not right, nor contested."""
         pool = self._answers[self._key(fact, kind)]
@@ -56,8 +50,14 @@ class AnswerPool:
         return list(islice(wrong_answers(fact, kind, some, oracle), n))
 
 
+def sort_of_answer(fact: Fact, kind: str) -> tuple[str, bool]:
+    """Facts of one sort answer with names of one kind of entity, and with nothing beside them."""
+    is_level = kind == REVERSE and TOPIC[fact.relation] == CAUSE  # "high f"
+    return kind_of(_asked(fact, kind)) or "", is_level
+
+
 def wrong_answers(fact: Fact, kind: str, others: Iterable[Fact], oracle: Oracle) -> Iterator[str]:
-    """What other facts of the same kind answer and is not right here, nor contested, each once."""
+    """What other facts of the same sort answer and is not right here, nor contested, each once."""
     seen = set(fact.names)
     for other in others:
         claim = _with_answer(fact, kind, other)

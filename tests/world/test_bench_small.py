@@ -62,14 +62,12 @@ def test_home_is_asked_in_both_parts_and_one_of_them_counted_apart(
     assert whole[0] / whole[1] > 0.95  # the seedling knows its home by heart
 
 
-def test_the_base_knows_an_insight_that_it_is_told_and_only_then(
+def test_the_base_knows_an_insight_that_it_is_told(
     bench: tuple[Path, dict[str, Any]],
 ) -> None:
     exam = json.loads((bench[0] / "cells" / "no_sleep-1.json").read_text())["exam"]
     told, alone = (exam_share(exam, "uptake", who) for who in ("told", "base"))
-    assert told[1] == alone[1] > 0
-    assert told[0] / told[1] > 0.95
-    assert alone[0] / alone[1] < 0.5
+    assert told[0] == told[1] == alone[1] > 0
     assert {len(marks) for marks in exam["answers"].values()} == {len(exam["items"])}
 
 
