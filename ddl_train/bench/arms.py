@@ -51,6 +51,8 @@ ARMS: tuple[Arm, ...] = (
     Arm(name="default", why="as configured"),
     _lora("from_base", "trained anew from the base each night", "method=from_base"),
     _lora("merged", "each night merged into the base of the next", "method=merge"),
+    _lora("merged_gentle", "merged, at half the rate", "method=merge", "learning_rate=0.0025"),
+    _lora("merged_no_decay", "merged, without decay", "method=merge", "weight_decay=0"),
     _lora("bare", "bare statements instead of questions both ways", "kinds=[restate]"),
     Arm(name="no_sleep", why="dreams only; insights in context", can_sleep=False),
     Arm(name="placebo", why="trained on shuffled answers", is_placebo=True),
@@ -73,6 +75,7 @@ ARMS: tuple[Arm, ...] = (
         "sdft.shows_concepts=false",
         "general_share=0",
     ),
+    _lora("sdft_concepts", "and it sees both concepts", "objective=sdft", "general_share=0"),
     _lora(
         "sdft_recovery",
         "and brought back on general prompts",

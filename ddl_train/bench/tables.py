@@ -134,7 +134,9 @@ def write_tables(cells: Sequence[JsonObject]) -> str:
         parts.append(_by_cycle(arms["default"]))
     parts.append(
         "Brackets are 95 % intervals: over items (n) for one or two seeds, over seeds (s) from "
-        f"{MIN_SEEDS} on. Other numbers have an interval from two seeds on."
+        f"{MIN_SEEDS} on. Other numbers have an interval from two seeds on. For scale, of another task: "
+        "SEAL's released continual run (Zweiger et al. 2025, arXiv:2506.10943) has its base at 0.307, "
+        "what was just learned at 0.415, and 0.247 after eight nights, backward transfer -0.191."
     )
     return "\n\n".join(parts) + "\n"
 
