@@ -1,8 +1,9 @@
 """Consolidation: study items, replay, LoRA."""
 
+import re
 from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from ddl_train.config.self_distill import SelfDistillConfig
 from ddl_train.config.stage import Share, StageConfig
@@ -48,6 +49,7 @@ class SleepConfig(StageConfig):
     lora_alpha: int = Field(32, gt=0)
     lora_dropout: float = Field(0.0, ge=0, lt=1)
     target_modules: str | list[str] = "all-linear"
+    """As in PEFT: names of modules, or one regular expression of whole names."""
     learning_rate: float = Field(2e-4, gt=0)
     lr_scheduler_type: Literal["linear", "cosine"] = "cosine"
     warmup_steps: int = Field(5, ge=0)
@@ -129,6 +131,16 @@ class SleepConfig(StageConfig):
                 "method to from_base or continue"
             )
         return self
+
+    @field_validator("target_modules")
+    @classmethod
+    def _is_an_expression(cls, value: str | list[str]) -> str | list[str]:
+        if isinstance(value, str):
+            try:
+                re.compile(value)
+            except re.error as error:
+                raise ValueError(f"is no regular expression: {error}") from error
+        return value
 
     @model_validator(mode="after")
     def _room_for_new_rows(self) -> "SleepConfig":

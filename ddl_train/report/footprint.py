@@ -13,6 +13,7 @@
 One gigabyte is added on a GPU for its context and fragmentation, half of one on a CPU for Python.
 """
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -172,5 +173,6 @@ def _bytes_each(config: ModelConfig, *, is_gpu: bool) -> int:
 def _is_target(name: str, targets: str | list[str]) -> bool:
     if targets == "all-linear":
         return True
-    names = [targets] if isinstance(targets, str) else targets
-    return any(name == target or name.endswith(f".{target}") for target in names)
+    if isinstance(targets, str):
+        return re.fullmatch(targets, name) is not None  # as in PEFT
+    return any(name == target or name.endswith(f".{target}") for target in targets)

@@ -55,9 +55,15 @@ def test_parameters_are_counted_exactly_without_weights(shape: ModelShape, folde
 
 
 @pytest.mark.parametrize(
-    ("targets", "share"), [("q_proj", None), (["q_proj", "down_proj"], None), (["nope"], 0)]
+    ("targets", "share"),
+    [
+        (r".*layers\.1\..*(q|down)_proj", None),
+        (["q_proj", "down_proj"], None),
+        (["nope"], 0),
+        ("q_proj", 0),  # an expression is held against the whole name
+    ],
 )
-def test_targets_by_name(
+def test_targets_by_name_or_expression(
     shape: ModelShape, folder: Path, targets: str | list[str], share: int | None
 ) -> None:
     chosen = config(folder, target_modules=targets).sleep

@@ -227,6 +227,11 @@ def kept_ids(
     return [[one.insight_id for one in part] for part in kept]
 
 
+def test_an_expression_for_target_modules_must_be_one() -> None:
+    with pytest.raises(ValueError, match="is no regular expression: missing"):
+        SleepConfig(target_modules="layers.(1|2")
+
+
 def test_shares_must_leave_room_for_what_is_new() -> None:
     with pytest.raises(ValueError, match="leave nothing for new insights"):
         SleepConfig(replay_share=0.5, general_share=0.3, no_link_share=0.2)
