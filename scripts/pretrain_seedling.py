@@ -43,7 +43,7 @@ SIZES = {
 PLACES = 256
 """Taught places are padded to a multiple of this."""
 SKILL_ROWS = 1_000
-"""Rows of skills in what sleep replays, beside the 2,199 of the home world."""
+"""Rows of skills in what sleep replays, beside those of the home world."""
 
 
 # ---- training -----------------------------------------------------------------------------
