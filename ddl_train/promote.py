@@ -7,7 +7,7 @@ refused, so that a person sees the whole picture. The rules, each in its file un
     complete      the reports hold the same items and texts in the same order, all finite, with no
                   suite missing
     uptake        more right answers than the current adapter: the lower confidence bound of the
-                  paired difference is above the noise floor of null nights, McNemar's exact test
+                  paired difference is above the noise floor of null nights, an exact paired test
                   agrees, and there are at least `min_items` items
     truth         the same for `mode: strict`, on questions not known to be about undreamt things
     harms         retention, skill, false memories, diversity, the critic's canaries, the form of
@@ -18,7 +18,8 @@ Accuracy decides, not the margin of likelihoods: an adapter that only makes the 
 it thinks anyway moves every margin and no answer. Margins are reported beside it.
 
 The chance of promoting a night that gained nothing is spread evenly over the planned nights, so
-that a run of twenty null nights promotes one of them about as often as `promote.alpha` says.
+that a run of twenty null nights promotes one of them about as often as `promote.alpha` says. Nights
+that are promoted leave theirs to the next.
 """
 
 import math

@@ -349,17 +349,25 @@ def test_a_few_texts_are_held_to_their_mean_alone() -> None:
     assert not decide_rises([0.0] * 11 + [1.5]).promoted
 
 
-def test_the_chance_of_luck_is_spread_over_the_planned_nights() -> None:
-    def alphas(num_nights: int, num_lived: int) -> list[float]:
-        history: list[Promotion] = []
-        for _ in range(num_lived):
-            history.append(
-                promote(GOOD, CURRENT, BASE_REPORT, history, CONFIG, num_nights=num_nights)
-            )
-        return [one.numbers["alpha"] for one in history]
+def alphas(nights: Sequence[str], *, num_nights: int) -> list[float]:
+    """Of each night of a run in which these were promoted or refused."""
+    history: list[Promotion] = []
+    for fate in nights:
+        night = promote(GOOD, CURRENT, BASE_REPORT, history, CONFIG, num_nights=num_nights)
+        history.append(replace(night, promoted=fate == "promoted"))
+    return [one.numbers["alpha"] for one in history]
 
-    assert alphas(20, 20) == pytest.approx([0.00125] * 20)
-    assert alphas(2, 3) == pytest.approx([0.0125, 0.0125, 0.025 / 3])
+
+def test_a_promoted_night_leaves_its_chance_of_luck_to_the_next() -> None:
+    fates = ["promoted", "promoted", "refused", "promoted"]
+    assert alphas(fates, num_nights=4) == pytest.approx(
+        [0.025 / 4, 2 * 0.025 / 4, 3 * 0.025 / 4, 0.025 / 4]
+    )
+
+
+def test_the_chance_of_luck_is_spread_over_the_planned_nights() -> None:
+    assert alphas(["refused"] * 20, num_nights=20) == pytest.approx([0.00125] * 20)
+    assert alphas(["refused"] * 3, num_nights=2) == pytest.approx([0.0125, 0.0125, 0.025 / 3])
     by_hand = replace(decide(), decided_by="person")
     assert promote(GOOD, CURRENT, BASE_REPORT, [by_hand], CONFIG).numbers["alpha"] == (
         pytest.approx(0.025)
@@ -369,7 +377,7 @@ def test_the_chance_of_luck_is_spread_over_the_planned_nights() -> None:
 def test_more_nights_than_planned_are_said_to_take_more_chances() -> None:
     history = [decide()]
     promotion = promote(GOOD, CURRENT, BASE_REPORT, history, CONFIG, num_nights=1)
-    assert said(promotion, "warn", "3.75 % of 2.5 % are spent so far")
+    assert said(promotion, "warn", "3.75 % of 2.5 % are shared out so far")
 
 
 def test_a_gain_that_is_luck_in_one_of_fifty_nights_passes_alone_and_not_among_twenty() -> None:

@@ -6,16 +6,16 @@ cluster, as a run of many nights would meet them.
 """
 
 import random
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import cache
 from typing import NamedTuple
 
 from ddl_train.config import Bounds, PromoteConfig
 from ddl_train.gate.checks import gained, suite_of
 from ddl_train.gate.gains import check_gain, spend_alpha
 from ddl_train.gate.harms import HARMS, TEXT_HARMS, Harm, text_rises
-from ddl_train.probes.statistics import exact_gain_test
+from ddl_train.probes.statistics import exact_flip_test
 from ddl_train.records import EvalReport, ItemResult, Promotion
 
 FORGETTING = ("retention", "skill", "false_memory", "loss", "kl")
@@ -110,7 +110,7 @@ def count_promoting_runs(
 ) -> int:
     """Runs of null nights that promote any of them, harms left aside.
 
-    Each night is drawn from those given and its uptake items are drawn again by cluster. McNemar's
+    Each night is drawn from those given and its uptake items are drawn again by cluster. The exact
     test is asked first: where it refuses the gate refuses, and the bootstrap need not be waited for.
     """
     rng = random.Random(seed)
@@ -133,16 +133,13 @@ class _Drawn:
         self, after: Sequence[Sequence[ItemResult]], before: Sequence[Sequence[ItemResult]]
     ) -> None:
         self._pairs = list(zip(after, before, strict=True))
-        self._signs = []
-        for new, old in self._pairs:
-            gain = sum(gained(new, old)[0])
-            self._signs.append((gain > 0) - (gain < 0))
+        self._gains = [int(sum(gained(new, old)[0])) for new, old in self._pairs]
 
     def is_gain(self, rng: random.Random, alpha: float, config: PromoteConfig) -> bool:
         """Whether the gate sees a gain in these clusters, drawn again with replacement."""
         places = rng.choices(range(len(self._pairs)), k=len(self._pairs))
-        signs = [self._signs[place] for place in places]
-        if _exact(signs.count(1), signs.count(-1)) > alpha:
+        changes = Counter(self._gains[place] for place in places)
+        if exact_flip_test(tuple(sorted(changes.items()))) > alpha:
             return False
         candidate, current = (
             EvalReport(adapter="null", cycle=0, items=tuple(self._items(places, side)))
@@ -154,12 +151,6 @@ class _Drawn:
         for number, place in enumerate(places):
             for item in self._pairs[place][side]:
                 yield replace(item, cluster=str(number), probe_id=f"{number}/{item.probe_id}")
-
-
-@cache
-def _exact(num_won: int, num_lost: int) -> float:
-    values = [1.0] * num_won + [-1.0] * num_lost
-    return exact_gain_test(values, [str(number) for number in range(len(values))])
 
 
 def _clusters(report: EvalReport) -> list[list[ItemResult]]:

@@ -29,8 +29,8 @@ class PromoteConfig(StageConfig):
     mode: Literal["uptake", "strict"] = "uptake"
     """`strict` also needs a gain in truth."""
     alpha: float = Field(0.025, gt=0, lt=0.5)
-    """Chance that any of the planned nights is promoted though none of them gained anything; each
-    night gets an even share. 0.025 is the upper side of a two-sided interval of 95 %."""
+    """Chance that any of the planned nights is promoted though it gained nothing; each gets an even
+    share, and what promoted nights left. 0.025 is the upper side of a two-sided interval of 95 %."""
     confidence: float = Field(0.95, gt=0.5, lt=1)
     """Of each bound on a harm by itself, and of all students of a teacher together."""
     min_items: int = Field(10, gt=0)

@@ -1,7 +1,7 @@
 """The target: more right answers than the adapter in use, beyond what a null night brings.
 
 Three things must hold: enough items; a lower confidence bound of the paired difference above the
-noise floor; and McNemar's exact test at the same alpha, which keeps its word where a bootstrap of a
+noise floor; and an exact paired test at the same alpha, which keeps its word where a bootstrap of a
 dozen clusters does not.
 """
 
@@ -18,30 +18,41 @@ def spend_alpha(
 ) -> tuple[float, Check]:
     """Chance at which tonight may be promoted though it gained nothing, and what it adds up to.
 
-    `alpha` is spent evenly over the planned nights. Nights beyond the plan get what an
-    even share of them all would have been; the sum then exceeds what was meant, and a warning says
-    so.
+    `alpha` is shared out evenly over the planned nights. A night that was promoted has not used its
+    chance up, and leaves it to the next, together with what was left to it (the fallback procedure
+    of Wiens 2003; Bretz et al. 2011, doi:10.1002/bimj.201000239): each share is still lost by one night at most, so the sum
+    holds whatever was promoted before. Nights beyond the plan get what an even share of them all
+    would have been; the sum then exceeds what was meant, and a warning says so.
     """
     decided = [one for one in history if one.decided_by == "gate"]
     planned = max(num_nights, len(decided) + 1)
     total = config.alpha
-    alpha = total / planned
-    spent = alpha + sum(one.numbers.get("alpha", 0.0) for one in decided)
+    share = total / planned
+    left = decided[-1].numbers.get("alpha", 0.0) if decided and decided[-1].promoted else 0.0
+    spent = share + sum(_share_of(one) for one in decided)
     is_over = spent > total * (1 + 1e-9)
+    inherited = f", and {100 * left:.3g} % that promoted nights left to it" if left else ""
     sentence = (
-        f"a night that gained nothing passes in {100 * alpha:.3g} % of cases, one of {planned} "
-        f"planned; {100 * spent:.3g} % of {100 * total:.3g} % are spent so far"
+        f"a night that gained nothing passes in {100 * (share + left):.3g} % of cases: its share as "
+        f"one of {planned} planned{inherited}; {100 * spent:.3g} % of {100 * total:.3g} % are shared "
+        "out so far"
     )
-    return alpha, Check(
+    return share + left, Check(
         rule="alpha",
         state="warn" if is_over else "ok",
         sentence=sentence,
         numbers={
             "num_earlier_decisions": float(len(history)),
-            "alpha": alpha,
+            "alpha": share + left,
+            "alpha_share": share,
             "alpha_spent": spent,
         },
     )
+
+
+def _share_of(night: Promotion) -> float:
+    """Runs from before shares were left to the next night hold no `alpha_share`."""
+    return night.numbers.get("alpha_share", night.numbers.get("alpha", 0.0))
 
 
 def check_gain(

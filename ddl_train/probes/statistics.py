@@ -6,13 +6,15 @@ independent: the statistic is the mean over items, the ratio of two sums over cl
 
 import math
 import warnings
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import DegenerateDataWarning, binomtest, bootstrap, norm
+from scipy.stats import DegenerateDataWarning, bootstrap, norm
 
 Floats = NDArray[np.float64]
 POWER = 0.8
@@ -79,17 +81,33 @@ def resamples_for(alpha: float) -> int:
 
 
 def exact_gain_test(differences: Sequence[float], clusters: Sequence[str]) -> float:
-    """P-value of McNemar's exact test that more was gained than lost; 1.0 where nothing changed.
+    """P-value of the exact paired randomisation test that more was gained than lost.
 
-    One-sided, over clusters: one that has more right answers than before against one that has
-    fewer. Where every item is its own cluster this is McNemar's test itself; over items of shared
-    clusters it would count one piece of evidence twice.
+    One-sided, over clusters (Fisher 1935, Pitman 1937): had nothing been gained, what a cluster
+    gained or lost would as likely be the opposite; of all such worlds, the share that gains as
+    much. Where every item is its own cluster this is McNemar's exact test; items that share one are
+    flipped together, since they are one piece of evidence. 1.0 where nothing changed.
+
+    Args:
+        differences: right answers after less before, whole numbers.
+        clusters: of each.
     """
     sums, _ = _by_cluster(np.asarray(differences, dtype=np.float64), clusters)
-    num_won, num_lost = int((sums > 0).sum()), int((sums < 0).sum())
-    if not num_won + num_lost:
-        return 1.0
-    return float(binomtest(num_won, num_won + num_lost, alternative="greater").pvalue)
+    return exact_flip_test(tuple(sorted(Counter(map(int, sums)).items())))
+
+
+@cache
+def exact_flip_test(counts: tuple[tuple[int, int], ...]) -> float:
+    """The same, from how many clusters changed by how much: (change, clusters) each."""
+    worlds = np.ones(1)
+    for change, num in counts:
+        # every cluster doubles the worlds: half of them fall by `change`, half of them rise by it
+        for _ in range(num if change else 0):
+            worlds = np.pad(worlds, (0, 2 * abs(change))) + np.pad(worlds, (2 * abs(change), 0))
+            worlds /= 2
+    gained = sum(change * num for change, num in counts)
+    most = sum(abs(change) * num for change, num in counts)
+    return min(1.0, float(worlds[gained + most :].sum()))
 
 
 def wilson(num_right: float, num_items: float, *, confidence: float = 0.95) -> tuple[float, float]:

@@ -1,10 +1,13 @@
 """Intervals cover what they say, and say when there is nothing to be said."""
 
+import itertools
 import math
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ddl_train.probes.statistics import (
     Interval,
@@ -116,6 +119,23 @@ def test_the_exact_test_agrees_with_the_binomial() -> None:
     assert exact_gain_test([0.0] * 20, names[:20]) == 1.0
     # the same items asked in ten wordings are the same evidence
     assert exact_gain_test(values * 10, names * 10) == pytest.approx(10 / 512)
+
+
+def test_the_exact_test_counts_worlds_with_the_changes_of_whole_clusters_turned() -> None:
+    # changes 2, 2, 1 and -1: of 16 worlds 1 gains 6 and 4 gain 4
+    values, names = [1.0, 1.0, 1.0, 1.0, 1.0, -1.0, 0.0], ["a", "a", "b", "b", "c", "d", "e"]
+    assert exact_gain_test(values, names) == pytest.approx(3 / 16)
+
+
+@given(st.lists(st.integers(-3, 3), max_size=9))
+def test_the_exact_test_is_the_share_of_turned_worlds_that_gain_as_much(changes: list[int]) -> None:
+    worlds = [
+        sum(sign * change for sign, change in zip(signs, changes, strict=True))
+        for signs in itertools.product((-1, 1), repeat=len(changes))
+    ]
+    share = sum(world >= sum(changes) for world in worlds) / len(worlds)
+    names = [str(number) for number in range(len(changes))]
+    assert exact_gain_test([float(one) for one in changes], names) == pytest.approx(share)
 
 
 def test_a_small_alpha_gets_the_resamples_it_takes() -> None:
