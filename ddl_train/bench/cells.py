@@ -33,8 +33,10 @@ from ddl_train.world.writer import write_world
 WORLD_SEEDS = 5_000
 """Worlds of the bench lie beyond those of the quickstart, the suite and the seedling's own bench. The
 recipe was tuned on the first twenty; what is reported is of the next."""
-FORMAT = 4
+FORMAT = 5
 """Of a cell: what it holds, and how that is measured."""
+OWN_KEYS = ("name", "checkpoints_dir", "seed", "num_cycles", "memory.sources")
+"""What every cell is given by the bench, as are the suites of `evaluate`."""
 SUITES = {
     "truth": ("truth",),
     "retention": ("retention", "retention_replayed"),
@@ -68,6 +70,10 @@ class Bench:
     def cell_path(self, arm: Arm, seed: int) -> Path:
         return self.out / "cells" / f"{arm.name}-{seed}.json"
 
+    def changes(self, arm: Arm) -> list[str]:
+        """Of the config, for any seed."""
+        return [*self.scale.overrides, *arm.overrides, *self.overrides]
+
     def cell_config(self, arm: Arm, seed: int) -> Config:
         """The config of one run."""
         world = self.out / "worlds" / str(seed)
@@ -84,9 +90,7 @@ class Bench:
                 f"num_cycles={self.scale.num_cycles}",
                 f"memory.sources=[{world}/docs]",
                 *paths,
-                *self.scale.overrides,
-                *arm.overrides,
-                *self.overrides,
+                *self.changes(arm),
             ],
         )
 
@@ -102,9 +106,8 @@ def run_cell(
     """Live one arm on the world of one seed and measure it, unless that was done before."""
     path = bench.cell_path(arm, seed)
     config = bench.cell_config(arm, seed)
-    overrides = [*bench.scale.overrides, *arm.overrides, *bench.overrides]
     if path.is_file():
-        return _read_cell(path, overrides)
+        return _read_cell(path, bench.changes(arm))
     folder = bench.out / "worlds" / str(seed)
     if not (folder / WORLD_FILE).is_file():
         write_world(folder, seed=WORLD_SEEDS + seed, preset=bench.scale.preset)
@@ -126,11 +129,17 @@ def run_cell(
             "seed": seed,
             "preset": bench.scale.preset,
             "num_cycles": config.num_cycles,
-            "overrides": overrides,
+            "overrides": bench.changes(arm),
             "world": asdict(take_census(load_world(folder))),
             "base_sha256": session.engine.base_sha256,
             **measure(session, oracle, in_use),
-            "exam": examine(session, oracle, in_use, load_preset(bench.scale.preset).probes),
+            "exam": examine(
+                session,
+                oracle,
+                in_use,
+                load_preset(bench.scale.preset).probes,
+                but_not=_gate_prompts(folder),
+            ),
             "paired_waking": paired_waking(
                 session, oracle, in_use, num_pairs=bench.scale.num_paired
             ),
@@ -138,6 +147,12 @@ def run_cell(
     path.parent.mkdir(parents=True, exist_ok=True)
     write_text(path, json.dumps(cell, indent=1))
     return cell
+
+
+def _gate_prompts(world: Path) -> set[str]:
+    """What the gate may ask about home."""
+    files = [world / "probes" / f"{name}.jsonl" for name in SUITES["retention"]]
+    return {probe.prompt for path in files for probe in read_probes(path)}
 
 
 def _read_cell(path: Path, overrides: list[str]) -> JsonObject:
@@ -179,16 +194,11 @@ def measure(session: Session, oracle: Oracle, in_use: Sequence[str]) -> JsonObje
             {
                 "cycle": row.cycle,
                 "promoted": row.promotion.promoted,
-                "decided_by": row.promotion.decided_by,
                 "reasons": list(row.promotion.reasons),
                 **_trained(run, row.cycle),
             }
             for row in run.promotions()
-        ],
-        "skipped_nights": [
-            state.facts["sleep"]["skipped"]
-            for state in cycles
-            if state.facts.get("sleep", {}).get("skipped")
+            if row.promotion.decided_by == "gate"
         ],
         "leaks": [leak for state in cycles for leak in state.facts.get("sleep", {}).get("leaks", [])],
     }  # fmt: skip
@@ -222,11 +232,20 @@ def _usage(run: Run) -> dict[str, dict[str, float]]:
     }
 
 
-def read_cells(out: Path, arms: Sequence[str]) -> list[JsonObject]:
-    """All cells there are of some arms, in order of arm and seed."""
-    cells = [json.loads(path.read_text(encoding="utf-8")) for path in out.glob("cells/*.json")]
-    order = {name: place for place, name in enumerate(arms)}
-    return sorted(
-        (cell for cell in cells if cell["arm"] in order),
-        key=lambda cell: (order[cell["arm"]], cell["seed"]),
-    )
+def read_cells(bench: Bench, arms: Sequence[Arm]) -> list[JsonObject]:
+    """All cells there are of some arms, in order of arm and seed.
+
+    Raises:
+        ConfigError: an arm is not what it was then, or the cells are of different models.
+    """
+    order = {arm.name: place for place, arm in enumerate(arms)}
+    cells = []
+    for path in bench.out.glob("cells/*.json"):
+        name = path.stem.rpartition("-")[0]
+        if name in order:
+            cells.append(_read_cell(path, bench.changes(arms[order[name]])))
+    if len({cell["base_sha256"] for cell in cells}) > 1:
+        raise ConfigError(
+            f"{bench.out}: its cells were made with different weights of the base; give another folder"
+        )
+    return sorted(cells, key=lambda cell: (order[cell["arm"]], cell["seed"]))

@@ -33,8 +33,6 @@ class Found:
     """The same by lineage depth: 1 rests on documents alone, 2 on an insight, and so on."""
     new_by_depth: Counter[str] = field(default_factory=Counter)
     """True and admitted, never admitted before, by the smallest depth they can be reached at."""
-    new_across: int = 0
-    """Those among them that no one literature could have led to."""
     num_resting: int = 0
     """True admitted insights of which a parent is an insight."""
 
@@ -50,7 +48,6 @@ class Found:
             "admitted": dict(self.admitted),
             "by_lineage": {depth: dict(some) for depth, some in self.by_lineage.items()},
             "new_by_depth": dict(self.new_by_depth),
-            "new_across": self.new_across,
             "num_resting": self.num_resting,
         }
 
@@ -114,7 +111,6 @@ def _count_insight(
     if judged.fact not in known:
         known.add(judged.fact)
         found.new_by_depth[str(judged.depth)] += 1
-        found.new_across += bool(judged.is_across)
 
 
 def opportunity(a: str, b: str, oracle: Oracle) -> Fact | None:

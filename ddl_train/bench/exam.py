@@ -1,12 +1,13 @@
 """The exam of a cell: questions of its own, made with the oracle, the same for every adapter.
 
 What the gate asks decides which nights are kept, so that it flatters them; and outside an invented
-world nobody can tell whether a wrong answer is wrong. Here everything is asked anew:
+world nobody can tell whether a wrong answer is wrong. Here everything is asked apart from that:
 
     uptake   each true insight both ways, in the wordings of probes; the wrong answers are right for
              other true insights, of the same kind of entity, and neither true, stated nor contested
     flip     which way each true insight goes: is its opposite believed?
-    home     the seedling's home world: what nights replay, and what they never do
+    home     the seedling's home world, both ways: what nights replay, and what they never do; in no
+             question that stands in a probe file of the cell's world
     skill    composing two statements, or NONE, in scenes that nothing else uses
 
 Uptake and flips are asked of the base and of what was in use after every cycle, home and skill of
@@ -16,8 +17,9 @@ in view (`told`: no night can be expected to do better), and with what memory ho
 """
 
 import random
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from ddl_train.measure import retrieve
 from ddl_train.probes.lending import Draft, lend
@@ -25,6 +27,7 @@ from ddl_train.probes.score import Asked, score_probes
 from ddl_train.probes.text import normalise
 from ddl_train.records import BASE, Insight, JsonObject, Probe
 from ddl_train.session import Session
+from ddl_train.world.home import PROBED_ONLY
 from ddl_train.world.language import Fact, canonical, parse
 from ddl_train.world.oracle import Oracle
 from ddl_train.world.presets import ProbeSpec
@@ -33,7 +36,7 @@ from ddl_train.world.questions import DIRECTION, FORWARD, REVERSE, questions
 from ddl_train.world.upbringing import retention_probes, skill_probes
 
 EXAM_SEEDS = 900_000
-"""Home and skill are asked in other words and scenes than in the probe files of the world."""
+"""Scenes of the exam are not those of any world's probe files."""
 TOLD, RETRIEVED = "told", "retrieved"
 
 
@@ -65,7 +68,8 @@ def set_exam(
 ) -> list[Item]:
     """What is asked about insights, from `true_facts`."""
     rng = random.Random(f"exam/{seed}")
-    numbers = {fact: number for number, fact in enumerate(facts)}
+    in_order = list(facts)
+    numbers = {fact: number for number, fact in enumerate(in_order)}
     items = []
     for kind in (FORWARD, REVERSE):
         by_sort: dict[tuple[str, bool], list[Fact]] = {}
@@ -78,7 +82,7 @@ def set_exam(
                 wrong = {normalise(one): one for one in wrong_answers(fact, kind, alike, oracle)}
                 drafts.append(Draft(numbers[fact], asked.text, asked.answer, wrong))
             for draft, choices in lend(drafts, num_distractors, seed):
-                fact = list(facts)[draft.number]
+                fact = in_order[draft.number]
                 probe = Probe(
                     probe_id=f"exam/{kind}/{canonical(fact)}",
                     prompt=draft.question,
@@ -100,12 +104,19 @@ def _about(fact: Fact, cycle: int, group: str, probe: Probe) -> Item:
     return Item(group=group, about=canonical(fact), cycle=cycle, probe=probe)
 
 
-def set_upkeep(spec: ProbeSpec, seed: int) -> list[Item]:
-    """What is asked about home, its parts as large as they are, and about skill."""
+def set_upkeep(spec: ProbeSpec, seed: int, *, but_not: Collection[str] = ()) -> list[Item]:
+    """What is asked about home, its parts as large as they are, and about skill.
+
+    Args:
+        spec: of the world's probes.
+        seed: of the cell.
+        but_not: prompts that the gate may use.
+    """
     seed += EXAM_SEEDS
-    never = retention_probes(replace(spec, retention=spec.retention // 2), seed)
-    others = replace(spec, retention=3 * spec.retention // 2)
-    replayed = retention_probes(others, seed, is_replayed=True)
+    ask = partial(retention_probes, seed=seed, kinds=(FORWARD, REVERSE), but_not=but_not)
+    never = ask(replace(spec, retention=spec.retention // 2))
+    num_others = round(len(never) * (1 - PROBED_ONLY) / PROBED_ONLY)
+    replayed = ask(replace(spec, retention=num_others), is_replayed=True)
     groups = {"home/never replayed": never, "home/replayed": replayed, "skill": skill_probes(spec, seed)}  # fmt: skip
     return [
         Item(group=group, about=probe.about or probe.probe_id, probe=probe)
@@ -114,7 +125,14 @@ def set_upkeep(spec: ProbeSpec, seed: int) -> list[Item]:
     ]
 
 
-def examine(session: Session, oracle: Oracle, in_use: Sequence[str], spec: ProbeSpec) -> JsonObject:
+def examine(
+    session: Session,
+    oracle: Oracle,
+    in_use: Sequence[str],
+    spec: ProbeSpec,
+    *,
+    but_not: Collection[str],
+) -> JsonObject:
     """Sit the exam.
 
     Args:
@@ -122,9 +140,10 @@ def examine(session: Session, oracle: Oracle, in_use: Sequence[str], spec: Probe
         oracle: of its world.
         in_use: the adapter that was current after each cycle.
         spec: of the preset's probes: how many there are of home and skill.
+        but_not: prompts that the gate may use.
 
     Returns:
-        `items`, [group, about, cycle] each; `in_use`; and `answers`: for the base, `told`,
+        `items`, [group, about, cycle] each; `in_use`; `num_choices` of uptake; and `answers`: for the base, `told`,
         `retrieved` and each adapter a text with a 1 for every item that is right, a 0 where it is
         not and a - where it was not asked. A flip is right when the falsehood is believed.
     """
@@ -132,7 +151,7 @@ def examine(session: Session, oracle: Oracle, in_use: Sequence[str], spec: Probe
     seed = session.config.seed
     facts = true_facts(session.memory.insights(), oracle)
     taught = set_exam(facts, oracle, num_distractors=config.num_distractors, seed=seed)
-    upkeep = set_upkeep(spec, seed)
+    upkeep = set_upkeep(spec, seed, but_not=but_not)
     answers = {
         version: _sit(session, version, taught) for version in dict.fromkeys([BASE, *in_use])
     }
@@ -145,6 +164,7 @@ def examine(session: Session, oracle: Oracle, in_use: Sequence[str], spec: Probe
     return {
         "items": [[item.group, item.about, item.cycle] for item in [*taught, *upkeep]],
         "in_use": list(in_use),
+        "num_choices": 1 + config.num_distractors,
         "answers": answers,
     }
 

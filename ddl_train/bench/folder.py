@@ -6,7 +6,7 @@ from pathlib import Path
 from ddl_train.config import flatten, load_config
 from ddl_train.errors import ConfigError
 from ddl_train.records import JsonObject
-from ddl_train.storage.files import write_text
+from ddl_train.storage.files import make_folder, write_text
 
 FILE = "bench.json"
 
@@ -21,12 +21,13 @@ def claim(out: Path, wanted: JsonObject) -> None:
     """Make `out` the folder of these settings, unless it is that already.
 
     Raises:
-        ConfigError: it holds what other settings made.
+        ConfigError: it holds what other settings made, or its file is damaged.
+        RunError: the folder cannot be made.
     """
     path = out / FILE
     wanted = json.loads(json.dumps(wanted))
     if path.is_file():
-        old, new = flatten(json.loads(path.read_text(encoding="utf-8"))), flatten(wanted)
+        old, new = flatten(_read(path)), flatten(wanted)
         if changed := [key for key in [*new, *old] if old.get(key) != new.get(key)]:
             named = ", ".join(
                 f"{key} = {old.get(key)} (asked: {new.get(key)})"
@@ -37,5 +38,18 @@ def claim(out: Path, wanted: JsonObject) -> None:
                 f"{' and more' if len(set(changed)) > 3 else ''}; give another folder"
             )
         return
-    out.mkdir(parents=True, exist_ok=True)
+    make_folder(out)
     write_text(path, json.dumps(wanted, indent=1))
+
+
+def _read(path: Path) -> JsonObject:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        raise ConfigError(
+            f"{path}: is damaged, expected the settings of a bench; give another folder, or delete "
+            "the file if nothing was changed since"
+        )
+    return found

@@ -9,8 +9,11 @@ from ddl_train.bench.tables import figure, plain
 from ddl_train.records import JsonObject
 
 NUM_PLACEBO_NIGHTS = 20
-FULL_PRESET, FULL_CYCLES = "standard", 8
-"""The goals of the default arm refer to this; elsewhere they are shown and decide nothing."""
+FULL_PRESET, FULL_CYCLES, FULL_SEEDS, FIRST_SEED = "standard", 8, 5, 21
+"""The goals of the default arm refer to this many worlds that nothing was tuned on; of less they are
+shown and decide nothing."""
+STRICT = "precision, contested as wrong"
+"""Shown beside its goal: where two chains disagree nothing is true, and no probe asks."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -54,7 +57,10 @@ def check_goals(cells: Sequence[JsonObject]) -> list[Goal]:
     if placebo:
         nights = [night for cell in placebo for night in cell["nights"]]
         passed = sum(night["promoted"] for night in nights)
-        is_enough = len(nights) >= (NUM_PLACEBO_NIGHTS if _is_full(placebo) else 1)
+        is_enough = len(nights) >= 1
+        if _is_full(placebo):  # a gate that lets nothing pass refuses placebos too
+            lets_pass = any(night["promoted"] for cell in default for night in cell["nights"])
+            is_enough = lets_pass and len(nights) >= NUM_PLACEBO_NIGHTS
         name = f"placebo nights promoted, of {len(nights)}"
         goals.append(_at_most(name, passed if is_enough or passed else None, 0))
     if default:
@@ -82,7 +88,8 @@ def _default_goals(cells: Sequence[JsonObject]) -> list[Goal]:
         (KEEPING, "home, less than base", "at most", 0.02),
         (KEEPING, "skill, less than base", "at most", 0.02),
         (LEARNING, "believes flipped insights", "at most", 0.02),
-        (DISCOVERY, "precision", "at least", 0.97),
+        (DISCOVERY, "precision, contested aside", "at least", 0.97),
+        (DISCOVERY, STRICT, "at least", 0.97),
         (DISCOVERY, "resting on insights", "at least", 1 / 3),
     ):
         goals.append(
@@ -91,15 +98,18 @@ def _default_goals(cells: Sequence[JsonObject]) -> list[Goal]:
                 value=_value(cells, columns, name),
                 bound=bound,
                 direction="at least" if direction == "at least" else "at most",
-                applies=applies,
+                applies=applies and name != STRICT,
             )
         )
     return goals
 
 
 def _is_full(cells: Sequence[JsonObject]) -> bool:
-    return all(
-        cell["preset"] == FULL_PRESET and cell["num_cycles"] >= FULL_CYCLES for cell in cells
+    return len({cell["seed"] for cell in cells}) >= FULL_SEEDS and all(
+        cell["preset"] == FULL_PRESET
+        and cell["num_cycles"] >= FULL_CYCLES
+        and cell["seed"] >= FIRST_SEED
+        for cell in cells
     )
 
 

@@ -3,9 +3,9 @@
 The matrix holds, for every cycle after which was asked (row) and every cycle in which an insight
 was admitted (column), how many of its uptake questions the adapter in use then answers; above the
 diagonal they are not dreamt yet. An insight is taught by the first night after it that is kept.
-Backward transfer is the mean, over the cycles whose insights were taught before the last night that
-was kept, of what is right now less what was right when just taught (Lopez-Paz and Ranzato 2017,
-arXiv:1706.08840, where every night is kept).
+Backward transfer is the mean, over the insights that were taught before the last night that was kept,
+of what is right now less what was right when just taught (Lopez-Paz and Ranzato 2017,
+arXiv:1706.08840, where every night is kept and tasks, here cycles, are of one size).
 """
 
 import math
@@ -23,7 +23,11 @@ class Change(NamedTuple):
 
     value: float
     error: float
-    """Standard error, what is asked about the same thing taken together; NaN for less than two."""
+    """Standard error, what is asked about the same thing taken together; infinite for one thing.
+    Never less than if half a thing more had been gained and half a thing lost (Agresti and Min
+    2005, Statistics in Medicine 24): that nothing changed among thirty does not say that nothing
+    does."""
+    num_items: int
 
 
 def ratio(share: Sequence[int]) -> float | None:
@@ -44,18 +48,26 @@ def now(exam: JsonObject) -> str:
 def lost(exam: JsonObject, group: str) -> Change | None:
     """Base less what is in use at the end, as shares."""
     before, after = (_marks(exam, group, who) for who in (BASE, now(exam)))
-    if not after:
+    return change_of(
+        [
+            (about, was - is_now)
+            for (about, _, was), (_, _, is_now) in zip(before, after, strict=True)
+        ]
+    )
+
+
+def change_of(differences: Iterable[tuple[str, float]]) -> Change | None:
+    """Mean difference of items, each with what it is about; None where there is none."""
+    of_thing: dict[str, list[float]] = {}
+    for about, difference in differences:
+        of_thing.setdefault(about, []).append(difference)
+    if not of_thing:
         return None
-    sums: dict[str, float] = {}
-    counts: dict[str, int] = {}
-    for (about, _, was), (_, _, is_now) in zip(before, after, strict=True):
-        sums[about] = sums.get(about, 0.0) + was - is_now
-        counts[about] = counts.get(about, 0) + 1
-    value = sum(sums.values()) / len(after)
-    spread = sum((sums[about] - value * counts[about]) ** 2 for about in sums)
-    k = len(sums)
-    error = math.sqrt(spread * k / (k - 1)) / len(after) if k > 1 else math.nan
-    return Change(value, error)
+    num_items, k = sum(map(len, of_thing.values())), len(of_thing)
+    value = sum(map(sum, of_thing.values())) / num_items
+    spread = sum((sum(some) - value * len(some)) ** 2 for some in of_thing.values())
+    error = math.sqrt(spread * k / (k - 1)) / num_items if k > 1 else math.inf
+    return Change(value, max(error, 1 / (k + 2)), num_items)
 
 
 def matrix(exam: JsonObject) -> list[list[Share]]:
@@ -88,35 +100,19 @@ def taught_after(in_use: Sequence[str]) -> list[int | None]:
 
 def backward_transfer(exam: JsonObject) -> Change | None:
     """As said above; None until two nights were kept."""
-    changes = []
     taught = taught_after(exam["in_use"])
     last = max((night for night in taught if night is not None), default=None)
+    differences = []
     for cycle, night in enumerate(taught):
-        if night is not None and night != last:
-            change = _change(exam, cycle, exam["in_use"][night], now(exam))
-            if change is not None:
-                changes.append(change)
-    if not changes:
-        return None
-    error = math.sqrt(sum(change.error**2 for change in changes)) / len(changes)
-    return Change(sum(change.value for change in changes) / len(changes), error)
-
-
-def _change(exam: JsonObject, cycle: int, before: str, after: str) -> Change | None:
-    """Of the insights of one cycle, insight by insight."""
-    marks: dict[str, list[int]] = {}
-    for who, sign in ((before, -1), (after, 1)):
-        for about, admitted, mark in _marks(exam, "uptake", who):
-            if admitted == cycle:
-                marks.setdefault(about, []).append(sign * mark)
-    if not marks:
-        return None
-    changes = [2 * sum(some) / len(some) for some in marks.values()]
-    mean = sum(changes) / len(changes)
-    if len(changes) < 2:
-        return Change(mean, math.nan)
-    spread = sum((one - mean) ** 2 for one in changes) / (len(changes) - 1)
-    return Change(mean, math.sqrt(spread / len(changes)))
+        if night is None or night == last:
+            continue
+        before, after = (_marks(exam, "uptake", who) for who in (exam["in_use"][night], now(exam)))
+        differences += [
+            (about, is_now - was)
+            for (about, admitted, was), (_, _, is_now) in zip(before, after, strict=True)
+            if admitted == cycle
+        ]
+    return change_of(differences)
 
 
 def forgetting(exam: JsonObject) -> float | None:

@@ -15,9 +15,10 @@ from ddl_train.bench.placebo import shuffle_answers
 from ddl_train.cycle import evaluate_stage, promote_stage, sleep_stage, wake_stage
 from ddl_train.memory.index import IdArray
 from ddl_train.memory.store import Memory
-from ddl_train.records import Probe, Progress, Promotion, StudyItem
+from ddl_train.records import Probe, Progress, StudyItem
 from ddl_train.session import Session
 from ddl_train.storage.night import read_rows
+from ddl_train.storage.run import Run
 from ddl_train.world.leaks import find_leaks
 from ddl_train.world.oracle import Oracle
 
@@ -63,6 +64,8 @@ def live(
         progress: of the stages.
     """
     run = session.run
+    if not arm.has_gate:
+        _keep(run)  # stopped between the gate's word and ours
     for cycle in range(run.next_cycle, session.config.num_cycles):
         run.start_cycle(cycle)
         if run.stage(cycle) == "wake":
@@ -79,15 +82,15 @@ def live(
             run.finish_stage(cycle, "sleep", leaks=leaks)
             evaluate_stage(session, cycle, progress=progress)
         if run.stage(cycle) == "promote":
-            promotion = promote_stage(session, cycle, progress=progress)
-            if promotion is not None and not promotion.promoted and not arm.has_gate:
-                run.record_promotion(cycle, _anyway(promotion))
+            promote_stage(session, cycle, progress=progress)
+            if not arm.has_gate:
+                _keep(run)
 
 
-def _anyway(refused: Promotion) -> Promotion:
-    return Promotion(
-        candidate=refused.candidate,
-        promoted=True,
-        reasons=("ok: this arm keeps every night", *refused.reasons),
-        decided_by="person",
-    )
+def _keep(run: Run) -> None:
+    """Promote the last night if it was refused."""
+    for row in run.promotions()[-1:]:
+        if not row.promotion.promoted:
+            kept = ("ok: this arm keeps every night", *row.promotion.reasons)
+            promotion = replace(row.promotion, promoted=True, reasons=kept, decided_by="person")
+            run.record_promotion(row.cycle, promotion)

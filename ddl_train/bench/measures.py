@@ -9,6 +9,7 @@ from ddl_train.bench.learning import (
     Share,
     average_accuracy,
     backward_transfer,
+    change_of,
     exam_share,
     forgetting,
     forward_transfer,
@@ -132,13 +133,21 @@ def _exam(group: str, who: str = "") -> Callable[[JsonObject], Share | None]:
     return read
 
 
+def _asked(cell: JsonObject) -> float | None:
+    """Questions of uptake, as a share of two for each true insight.
+
+    Some lack wrong answers of their sort.
+    """
+    asked = exam_share(cell["exam"], "uptake", BASE)[1]
+    return asked / (2 * num_true(cell)) if num_true(cell) else None
+
+
 def _lost(group: str) -> Callable[[JsonObject], Change | None]:
     return lambda cell: lost(cell["exam"], group)
 
 
 def _promoted(cell: JsonObject) -> Share:
-    gate = [night for night in cell["nights"] if night["decided_by"] == "gate"]
-    return sum(night["promoted"] for night in gate), len(gate)
+    return sum(night["promoted"] for night in cell["nights"]), len(cell["nights"])
 
 
 def _night(key: str) -> Callable[[JsonObject], float | None]:
@@ -178,23 +187,19 @@ def awake_gain(cell: JsonObject) -> Change | None:
     if cell["paired_waking"] is None:
         return None
     hits = cell["paired_waking"]["hits"]
-    used = [one for one in cell["exam"]["in_use"] if one != BASE]
-    size = len(hits[BASE])
-    gains = [
-        sum(int(hits[one][pair]) - int(hits[BASE][pair]) for one in used) / len(used)
-        for pair in range(size)
-    ]
-    if size < 2:
-        return None
-    mean = sum(gains) / size
-    spread = sum((gain - mean) ** 2 for gain in gains) / (size - 1)
-    return Change(mean, (spread / size) ** 0.5)
+    kept = [one for one in hits if one != BASE]
+    return change_of(
+        [
+            (str(pair), sum(int(hits[one][pair]) - int(was) for one in kept) / len(kept))
+            for pair, was in enumerate(hits[BASE])
+        ]
+    )
 
 
 DISCOVERY = (
     Column("pairs", lambda cell: float(_sum(cell, "num_pairs"))),
     Column("true insights", lambda cell: float(num_true(cell))),
-    Column("precision", _precision),
+    Column("precision, contested aside", _precision),
     Column("precision, contested as wrong", _strict),
     Column("precision on documents", _of_lineage("1")),
     Column("on insights", _of_lineage("2")),
@@ -210,6 +215,7 @@ DISCOVERY = (
     Column("tokens a true one", _per_true(_wake_tokens)),
 )  # fmt: skip
 LEARNING = (
+    Column("asked about, both ways", _asked),
     Column("uptake forward", _exam("uptake/forward")),
     Column("uptake reverse", _exam("uptake/reverse")),
     Column("of the base", _exam("uptake", BASE)),

@@ -1,7 +1,8 @@
 """A placebo: questions as they were, with answers that are right to others.
 
-A night that studied it has had the same rows of the same form and learned nothing true, so it must
-not pass the gate, which asks about the true pairing.
+A night that studied it has had the same rows of the same form, so it must not pass the gate, which
+asks about the true pairing. It is not all untrue: a statement asked for (`restate`) is another
+insight's, whole, and of answers such as `more` and `less` half are right by chance.
 """
 
 import random

@@ -1,12 +1,13 @@
-"""Tables of the world bench: cells in, one line an arm out, every figure with n and an interval.
+"""Tables of the world bench: cells in, one line an arm out, figures with n and an interval.
 
 Shares of one or two seeds are pooled, with Wilson's interval over items; changes of what was asked
-before and after have the interval of their standard error. From three seeds on the figure is the
-mean over seeds, with Student's interval over seeds, and n counts seeds.
+before and after have the interval of their standard error, of these seeds and no others. From three
+seeds on the figure is the mean over seeds, with Student's interval over seeds, and s counts seeds;
+where a share is the same in all of them, which says little, with Wilson's over their items.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 from scipy.stats import t as student
@@ -60,7 +61,8 @@ def figure(values: Sequence[Value]) -> Figure:
     if changes and len(changes) < MIN_SEEDS:
         mean = sum(change.value for change in changes) / len(changes)
         half = 1.96 * math.sqrt(sum(change.error**2 for change in changes)) / len(changes)
-        return Figure(mean, mean - half, mean + half, len(changes), True)
+        num = sum(change.num_items for change in changes)
+        return Figure(mean, mean - half, mean + half, num, False)
     if changes:
         return _over_seeds([change.value for change in changes])
     shares: list[Share] = [
@@ -72,6 +74,9 @@ def figure(values: Sequence[Value]) -> Figure:
         return Figure(right / asked, *wilson(right, asked), asked, False)
     if shares:
         found = _over_seeds([right / asked for right, asked in shares])
+        if found.low == found.high:
+            low, high = wilson(*(sum(share[place] for share in shares) for place in (0, 1)))
+            return found._replace(low=low, high=high)
         return found._replace(low=max(found.low, 0.0), high=min(found.high, 1.0))
     return _over_seeds([float(value) for value in known if not isinstance(value, tuple)])
 
@@ -101,7 +106,7 @@ COMPARED = tuple(
     if column.name
     in (
         "true insights",
-        "precision",
+        "precision, contested aside",
         "resting on insights",
         "uptake forward",
         "uptake reverse",
@@ -121,7 +126,7 @@ def write_tables(cells: Sequence[JsonObject]) -> str:
         arm: [cell for cell in cells if cell["arm"] == arm]
         for arm in dict.fromkeys(cell["arm"] for cell in cells)
     }
-    parts = []
+    parts = [_lives(arms)]
     for title, columns in TABLES.items():
         rows = {
             arm: [figure([column.read(cell) for cell in mine]) for column in columns]
@@ -134,11 +139,26 @@ def write_tables(cells: Sequence[JsonObject]) -> str:
         parts.append(_by_cycle(arms["default"]))
     parts.append(
         "Brackets are 95 % intervals: over items (n) for one or two seeds, over seeds (s) from "
-        f"{MIN_SEEDS} on. Other numbers have an interval from two seeds on. For scale, of another task: "
+        f"{MIN_SEEDS} on, n and s counting them. Other numbers have an interval from two seeds on; the "
+        "table of cycles has none. For scale, of another task: "
         "SEAL's released continual run (Zweiger et al. 2025, arXiv:2506.10943) has its base at 0.307, "
         "what was just learned at 0.415, and 0.247 after eight nights, backward transfer -0.191."
     )
     return "\n\n".join(parts) + "\n"
+
+
+def _lives(arms: dict[str, list[JsonObject]]) -> str:
+    """Which worlds each arm lived in and for how long, and what guessing brings."""
+    lived = "; ".join(
+        f"{arm}: seed{'s' * (len(mine) > 1)} {', '.join(str(cell['seed']) for cell in mine)}, "
+        f"{' or '.join(str(n) for n in sorted({cell['num_cycles'] for cell in mine}))} cycles"
+        for arm, mine in arms.items()
+    )
+    choices = sorted({cell["exam"]["num_choices"] for mine in arms.values() for cell in mine})
+    return (
+        f"{lived}.\n\nChance: {' or '.join(f'1 in {n}' for n in choices)} for uptake and ends never "
+        "dreamt, 1 in 2 for directions and flips; a generated answer and a skill have none."
+    )
 
 
 def _beside_default(arms: dict[str, list[JsonObject]]) -> dict[str, list[Figure]]:
@@ -184,7 +204,10 @@ def _by_cycle(cells: Sequence[JsonObject]) -> str:
             figure([float(_found_by(cell, cycle)) for cell in cells]),
             figure(
                 [
-                    (_found_by(cell, cycle), sum(cell["world"]["num_true"].values()))
+                    (
+                        _found_by(cell, cycle, cell["world"]["num_true"]),
+                        sum(cell["world"]["num_true"].values()),
+                    )
                     for cell in cells
                 ]
             ),
@@ -202,8 +225,14 @@ def _known(cell: JsonObject, cycle: int, of: int) -> Share | None:
     return rows[cycle][of] if cycle < len(rows) and rows[cycle][of][1] else None
 
 
-def _found_by(cell: JsonObject, cycle: int) -> int:
-    return sum(sum(one["new_by_depth"].values()) for one in cell["discovery"][: cycle + 1])
+def _found_by(cell: JsonObject, cycle: int, depths: Collection[str] | None = None) -> int:
+    """True insights until then, of some depths or of all."""
+    return sum(
+        number
+        for one in cell["discovery"][: cycle + 1]
+        for depth, number in one["new_by_depth"].items()
+        if depths is None or depth in depths
+    )
 
 
 def _table(title: str, columns: Sequence[Column], rows: dict[str, list[Figure]]) -> str:

@@ -22,7 +22,8 @@ def paired_waking(
 
     Returns:
         `num_pairs`; `hits`: for the base and each adapter a 1 for every composing pair of which
-        just its conclusion was proposed; `untrue`: how many other proposals do not hold.
+        just its conclusion was proposed; `untrue`: how many other proposals say nothing that holds
+        or is contested, what cannot be read among them.
     """
     versions = list(dict.fromkeys([BASE, *in_use]))
     if versions == [BASE]:
@@ -33,13 +34,16 @@ def paired_waking(
         proposals, _ = session.generator.propose(
             pairs, adapter=session.use(version), seed=session.seed("paired")
         )
-        facts = [None if one.is_none else parse(one.conclusion) for one in proposals]
+        facts = [parse(one.conclusion) for one in proposals]
         hits[version] = "".join(
-            "1" if fact == want else "0"
-            for fact, want in zip(facts, wanted, strict=True)
+            "1" if fact == want and not one.is_none else "0"
+            for one, fact, want in zip(proposals, facts, wanted, strict=True)
             if want is not None
         )
-        untrue[version] = sum(fact is not None and not oracle.holds(fact) for fact in facts)
+        untrue[version] = sum(
+            not one.is_none and (fact is None or not oracle.is_open(fact))
+            for one, fact in zip(proposals, facts, strict=True)
+        )
     return {"num_pairs": len(pairs), "hits": hits, "untrue": untrue}
 
 

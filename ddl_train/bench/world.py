@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ddl_train.bench.arms import find_arms
-from ddl_train.bench.cells import FORMAT, Bench, Scale, read_cells, run_cell
+from ddl_train.bench.cells import FORMAT, OWN_KEYS, SUITES, Bench, Scale, read_cells, run_cell
 from ddl_train.bench.folder import claim, what_runs
 from ddl_train.bench.goals import check_goals
 from ddl_train.bench.plot import draw
@@ -29,9 +29,10 @@ SCALES = {
         num_cycles=2,
         num_paired=40,
         overrides=(
-            "wake.num_pairs=192",
-            "sleep.num_train_epochs=4",
+            "wake.num_pairs=144",
+            "sleep.num_train_epochs=3",
             "evaluate.max_items=60",
+            "evaluate.num_distractors=2",
             "promote.num_resamples=500",
         ),
     ),
@@ -46,7 +47,7 @@ SCALES = {
         ),
     ),
 }
-ARMS = {"small": ["default", "no_sleep", "placebo"]}
+ARMS = {"small": ["default", "no_sleep", "placebo", "no_gate"]}
 """Arms that are run when none are named; everywhere else the first ones."""
 
 
@@ -90,6 +91,10 @@ def run(
     if num_cycles is not None:
         scale = replace(scale, num_cycles=num_cycles)
     bench = Bench(out=out, config=config, scale=scale, overrides=tuple(overrides))
+    own = {*OWN_KEYS, *(f"evaluate.{suite}" for suite in SUITES)}
+    for text in overrides:
+        if (key := text.partition("=")[0].strip()) in own:
+            raise ConfigError(f"{text}: the bench gives every cell its own {key}; leave it out")
     chosen = find_arms(list(arms) or ARMS.get(preset, ["first"]))
     default = what_runs(config, [*scale.overrides, *overrides])
     claim(out, {**asdict(scale), "format": FORMAT, "default": default})
@@ -102,7 +107,7 @@ def run(
 
 
 def _conclude(bench: Bench) -> dict[str, Any]:
-    cells = read_cells(bench.out, [arm.name for arm in find_arms(["all"])])
+    cells = read_cells(bench, find_arms(["all"]))
     goals = check_goals(cells)
     tables = write_tables(cells)
     met = all(goal.is_met for goal in goals)

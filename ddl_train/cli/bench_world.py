@@ -72,6 +72,6 @@ def _numbers(text: str) -> list[int]:
     from ddl_train.errors import ConfigError
 
     words = _words(text)
-    if not words or not all(word.isdigit() for word in words):
+    if not words or not all(word.isdecimal() for word in words):
         raise ConfigError(f"--seeds: got {text!r}, expected whole numbers by comma, such as 1,2,3")
     return [int(word) for word in words]

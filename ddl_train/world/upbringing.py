@@ -6,6 +6,7 @@ statements of a world it never saw, or saying that there is nothing to compose.
 """
 
 import random
+from collections.abc import Collection, Sequence
 
 from ddl_train.records import Probe
 from ddl_train.world.graph import home_world
@@ -18,14 +19,29 @@ from ddl_train.world.questions import DIRECTION, FORWARD, REVERSE, Question, que
 from ddl_train.world.scenes import make_scene
 
 
-def retention_probes(spec: ProbeSpec, seed: int, *, is_replayed: bool = False) -> list[Probe]:
-    """Questions about one part of the home world, as many of each kind as there are."""
+def retention_probes(
+    spec: ProbeSpec,
+    seed: int,
+    *,
+    is_replayed: bool = False,
+    kinds: Sequence[str] = (FORWARD, REVERSE, DIRECTION),
+    but_not: Collection[str] = (),
+) -> list[Probe]:
+    """Questions about one part of the home world, as many of each kind.
+
+    Args:
+        spec: how many, and how many wrong answers.
+        seed: of the choice.
+        is_replayed: which part.
+        kinds: of questions.
+        but_not: prompts to leave out.
+    """
     rng = random.Random(f"retention/{seed}/replayed" if is_replayed else f"retention/{seed}")
     home = Home()
     by_kind: dict[str, list[Probe]] = {}
     for fact in home.statements:
-        for kind in (FORWARD, REVERSE, DIRECTION):
-            made = questions(fact, kind, probe=True)
+        for kind in kinds:
+            made = [one for one in questions(fact, kind, probe=True) if one.text not in but_not]
             if made and home.is_replayed(made[0]) is is_replayed:
                 probe = _home_probe(rng, home, fact, rng.choice(made), spec)
                 if probe is not None:

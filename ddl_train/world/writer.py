@@ -7,6 +7,7 @@ or not there at all. The same seed and preset give the same bytes.
 import json
 import os
 import shutil
+import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,20 +51,25 @@ def write_world(out: str | Path, *, seed: int, preset: str | Preset) -> WorldFil
     suites = make_probes(Oracle.of(world), chosen, seed)
     is_new = not _holds(out, truth, suites)
     if is_new:
-        folder = out.with_name(f".{out.name}.tmp")
-        shutil.rmtree(folder, ignore_errors=True)
+        folder = out.with_name(f".{out.name}.{uuid.uuid4().hex[:8]}")
         try:
             folder.mkdir(parents=True)
         except OSError as error:
             raise ResourceError(f"{out}: the folder cannot be made ({error.strerror})") from error
-        num_documents = write_documents(tell(world, chosen.documents), folder / DOCS)
-        (folder / PROBES).mkdir()
-        for suite, probes in suites.items():
-            (folder / PROBES / f"{suite}.jsonl").write_text(probe_lines(probes), encoding="utf-8")
-        (folder / WORLD_FILE).write_text(truth, encoding="utf-8")
-        if out.is_dir():
-            out.rmdir()
-        os.replace(folder, out)
+        try:
+            num_documents = write_documents(tell(world, chosen.documents), folder / DOCS)
+            (folder / PROBES).mkdir()
+            for suite, probes in suites.items():
+                text = probe_lines(probes)
+                (folder / PROBES / f"{suite}.jsonl").write_text(text, encoding="utf-8")
+            (folder / WORLD_FILE).write_text(truth, encoding="utf-8")
+            if out.is_dir() and not any(out.iterdir()):
+                out.rmdir()
+            # another process may have put the same world there meanwhile
+            if not _holds(out, truth, suites):
+                os.replace(folder, out)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
     else:
         num_documents = sum(1 for _ in (out / DOCS).rglob("*.md"))
     return WorldFiles(

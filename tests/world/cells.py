@@ -14,7 +14,6 @@ DISCOVERY: JsonObject = {
     "admitted": {"true": 4},
     "by_lineage": {"1": {"true": 3}, "2": {"true": 1}},
     "new_by_depth": {"1": 4},
-    "new_across": 1,
     "num_resting": 1,
 }
 
@@ -52,7 +51,7 @@ def an_exam(
         believed = 5 if who == "base" else num_believed
         answers[who] += "1" * believed + "0" * (10 - believed)
         answers[who] += "111111" if who == "base" else "011111"
-    return {"items": items, "in_use": list(in_use), "answers": answers}
+    return {"items": items, "in_use": list(in_use), "num_choices": 5, "answers": answers}
 
 
 def cell(**changes: Any) -> JsonObject:
@@ -72,7 +71,6 @@ def cell(**changes: Any) -> JsonObject:
             {
                 "cycle": 0,
                 "promoted": True,
-                "decided_by": "gate",
                 "reasons": [],
                 "tokens": 1000,
                 "seconds": 2.0,

@@ -1,7 +1,9 @@
 """What the world bench counts, on records made by hand."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -102,7 +104,7 @@ def test_discovery_counts_what_is_true_and_what_could_have_been_found() -> None:
     assert second.admitted == {"true": 2}
     assert first.by_lineage == {"1": {"true": 1, "false": 1}}
     assert second.new_by_depth == {"1": 1}  # the fourth says again what the first said
-    assert (second.new_across, second.num_resting) == (1, 1)
+    assert second.num_resting == 1
 
 
 def test_a_chance_that_needs_two_literatures_is_counted_apart() -> None:
@@ -116,6 +118,12 @@ def test_a_chance_that_needs_two_literatures_is_counted_apart() -> None:
     assert (found.num_opportunities_across, found.num_taken_across) == (1, 1)
 
 
+def table(cells: Sequence[JsonObject], title: str) -> list[str]:
+    """Lines of one of the tables: header, rule, and an arm each."""
+    text = write_tables(cells).split(f"## {title}")[1].split("##")[0]
+    return [line for line in text.split("\n") if line.startswith("|")]
+
+
 def test_what_is_believed_of_flipped_insights_counts_every_true_one() -> None:
     assert "| 0.100 [0.018, 0.404] n=10 |" in write_tables([cell()])
 
@@ -125,24 +133,29 @@ def test_precision_is_told_apart_by_what_an_insight_rests_on_and_strictly() -> N
         "admitted": {"true": 6, "false": 1, "contested": 3},
         "by_lineage": {"1": {"true": 4, "contested": 3}, "2": {"true": 2, "false": 1}},
     }
-    header, _, row = write_tables([cell(discovery=[mixed])]).split("\n")[2:5]
+    header, _, row = table([cell(discovery=[mixed])], "Discovery")
     shown = dict(zip(header.split(" | "), row.split(" | "), strict=True))
-    assert shown["precision"].startswith("0.857")
+    assert shown["precision, contested aside"].startswith("0.857")
     assert shown["precision, contested as wrong"].startswith("0.600")
     assert shown["precision on documents"].startswith("1.000")
     assert shown["on insights"].startswith("0.667")
 
 
 def test_a_change_of_one_world_has_the_interval_of_its_error() -> None:
-    assert str(figure([Change(0.1, 0.02)])) == "0.100 [0.061, 0.139] s=1"
-    assert figure([Change(0.1, 0.02), Change(0.3, 0.02)]).value == pytest.approx(0.2)
-    assert figure([Change(0.1, 0.5)] * 3).low == pytest.approx(0.1)  # three worlds agree
+    assert str(figure([Change(0.1, 0.02, 40)])) == "0.100 [0.061, 0.139] n=40"
+    two = figure([Change(0.1, 0.02, 40), Change(0.3, 0.02, 20)])
+    assert two.value == pytest.approx(0.2)
+    assert two.num == 60
+    assert str(figure([Change(0.0, math.inf, 1)])) == "0.000 n=1"  # one thing says nothing
+
+
+def test_worlds_that_agree_have_the_interval_of_their_items() -> None:
+    assert str(figure([(10, 10)] * 3)) == "1.000 [0.886, 1.000] s=3"
 
 
 def test_a_goal_is_not_met_by_leaving_a_world_out() -> None:
-    full = {"preset": "standard", "num_cycles": 8}
-    silent = cell(seed=2, exam=an_exam(["base"], uptake=[]), **full)
-    found = {goal.name: goal.value for goal in check_goals([cell(**full), silent])}
+    silent = cell(seed=26, exam=an_exam(["base"], uptake=[]), **FULL)
+    found = {goal.name: goal.value for goal in check_goals([*five_worlds(), silent])}
     assert found["uptake forward as a share of the ceiling"] is None
 
 
@@ -224,17 +237,55 @@ def test_a_promoted_placebo_or_a_leak_misses_a_goal_on_every_preset() -> None:
     assert not all(goal.is_met for goal in check_goals([cell(arm="placebo")]))
     unasked = check_goals([cell(arm="placebo", nights=[])])
     assert not all(goal.is_met for goal in unasked)
-    refused = {"promoted": False, "decided_by": "gate", "tokens": 1, "seconds": 1.0}
-    full = {"arm": "placebo", "preset": "standard", "num_cycles": 8}
-    for num_nights, is_met in ((8, False), (20, True)):
-        goals = check_goals([cell(nights=[refused] * num_nights, **full)])
-        assert all(goal.is_met for goal in goals) is is_met
     assert not all(goal.is_met for goal in check_goals([cell(leaks=["row 3 joins"])]))
 
 
-def test_the_default_arm_is_held_to_its_goals_on_the_full_bench_only() -> None:
-    full = cell(preset="standard", num_cycles=8)
-    missed = [goal.name for goal in check_goals([full]) if not goal.is_met]
-    assert "backward transfer" in missed  # not measured is not met
-    assert "precision" not in missed
-    assert "uptake forward as a share of the ceiling" not in missed
+FULL: dict[str, Any] = {"preset": "standard", "num_cycles": 8}
+REFUSED = {"promoted": False, "tokens": 1, "seconds": 1.0}
+
+
+def five_worlds(**changes: Any) -> list[JsonObject]:
+    return [cell(seed=seed, **FULL, **changes) for seed in range(21, 26)]
+
+
+def missed(cells: Sequence[JsonObject]) -> list[str]:
+    return [goal.name for goal in check_goals(cells) if not goal.is_met]
+
+
+def test_placebos_are_refused_often_enough_by_a_gate_that_lets_something_pass() -> None:
+    for num_nights, is_met in ((3, False), (4, True)):
+        placebo = five_worlds(arm="placebo", nights=[REFUSED] * num_nights)
+        name = f"placebo nights promoted, of {5 * num_nights}"
+        assert (name not in missed([*placebo, *five_worlds()])) is is_met
+        assert name in missed([*placebo, *five_worlds(nights=[REFUSED])])
+
+
+def test_the_default_arm_is_held_to_its_goals_on_five_worlds_that_nothing_was_tuned_on() -> None:
+    found = missed(five_worlds())
+    assert "backward transfer" in found  # not measured is not met
+    assert "precision, contested aside" not in found
+    assert "uptake forward as a share of the ceiling" not in found
+    assert not missed([cell(seed=seed, **FULL) for seed in range(1, 6)])
+    assert not missed(five_worlds()[:4])
+
+
+def test_what_is_contested_is_shown_as_wrong_and_decides_nothing() -> None:
+    contested = DISCOVERY | {"admitted": {"true": 4, "contested": 4}}
+    [strict] = [
+        goal
+        for goal in check_goals(five_worlds(discovery=[contested]))
+        if goal.name == "precision, contested as wrong"
+    ]
+    assert (strict.value, strict.applies) == (0.5, False)
+
+
+def test_recall_is_of_the_depths_that_were_counted() -> None:
+    deep = DISCOVERY | {"new_by_depth": {"1": 10, "4": 90}}
+    rows = write_tables([cell(discovery=[deep])]).split("## The default, cycle by cycle")[1]
+    assert "| 1 | 100 | 0.25 |" in rows
+
+
+def test_tables_say_which_worlds_were_lived_in_and_what_guessing_brings() -> None:
+    text = write_tables([cell(seed=1), cell(seed=2), cell(arm="merged", num_cycles=3)])
+    assert "default: seeds 1, 2, 1 cycles; merged: seed 1, 3 cycles" in text
+    assert "1 in 5 for uptake" in text

@@ -1,4 +1,4 @@
-"""The world bench on its smallest preset, whole: three arms live, and the tables tell them apart."""
+"""The world bench on its smallest preset, whole: four arms live, and the tables tell them apart."""
 
 import json
 from pathlib import Path
@@ -8,7 +8,7 @@ import pytest
 
 from ddl_train.bench.learning import exam_share
 from ddl_train.bench.world import run
-from ddl_train.records import SilentProgress
+from ddl_train.records import BASE, JsonObject, SilentProgress
 from tests.worlds import ROOT, SEEDLING
 
 pytestmark = [
@@ -28,7 +28,7 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any
 def test_every_arm_has_a_cell_and_a_row(bench: tuple[Path, dict[str, Any]]) -> None:
     out, result = bench
     arms = {path.stem.rpartition("-")[0] for path in (out / "cells").glob("*.json")}
-    assert arms == {"default", "no_sleep", "placebo"}
+    assert arms == {"default", "no_sleep", "placebo", "no_gate"}
     assert all(arm in result["tables"] for arm in arms)
 
 
@@ -42,22 +42,47 @@ def test_a_second_call_runs_no_cell_again(bench: tuple[Path, dict[str, Any]]) ->
     assert again == result
 
 
+def cell(bench: tuple[Path, dict[str, Any]], arm: str) -> JsonObject:
+    found: JsonObject = json.loads((bench[0] / "cells" / f"{arm}-1.json").read_text())
+    return found
+
+
+def test_what_was_in_use_after_every_cycle_sits_the_exam_and_dreams_on_the_same_pairs(
+    bench: tuple[Path, dict[str, Any]],
+) -> None:
+    lived = cell(bench, "no_gate")
+    first, last = lived["exam"]["in_use"]
+    assert len({BASE, first, last}) == 3  # both nights are kept
+    answers = lived["exam"]["answers"]
+    assert {BASE, first, last} < set(answers)
+    home = [n for n, item in enumerate(lived["exam"]["items"]) if item[0].startswith("home/")]
+    assert {answers[first][n] for n in home} == {"-"}  # of home only base and last are asked
+    assert "-" not in {answers[last][n] for n in home}
+    hits = lived["paired_waking"]["hits"]
+    assert set(hits) == {BASE, first, last}
+    assert len({len(marks) for marks in hits.values()}) == 1
+
+
+def test_a_night_that_is_kept_whatever_the_gate_said_is_counted_once(
+    bench: tuple[Path, dict[str, Any]],
+) -> None:
+    assert [night["cycle"] for night in cell(bench, "no_gate")["nights"]] == [0, 1]
+
+
 def test_every_true_insight_is_asked_about_with_its_sign_flipped(
     bench: tuple[Path, dict[str, Any]],
 ) -> None:
-    cell = json.loads((bench[0] / "cells" / "default-1.json").read_text())
-    found = sum(sum(cycle["new_by_depth"].values()) for cycle in cell["discovery"])
-    flips = [item for item in cell["exam"]["items"] if item[0] == "flip"]
+    lived = cell(bench, "default")
+    found = sum(sum(cycle["new_by_depth"].values()) for cycle in lived["discovery"])
+    flips = [item for item in lived["exam"]["items"] if item[0] == "flip"]
     assert len(flips) == found > 0
 
 
 def test_home_is_asked_in_both_parts_and_one_of_them_counted_apart(
     bench: tuple[Path, dict[str, Any]],
 ) -> None:
-    cell = json.loads((bench[0] / "cells" / "default-1.json").read_text())
-    apart, whole = (
-        exam_share(cell["exam"], name, "base") for name in ("home/never replayed", "home")
-    )
+    exam = cell(bench, "default")["exam"]
+    apart, whole = (exam_share(exam, name, BASE) for name in ("home/never replayed", "home"))
     assert 0 < apart[1] < whole[1]
     assert whole[0] / whole[1] > 0.95  # the seedling knows its home by heart
 
@@ -65,13 +90,13 @@ def test_home_is_asked_in_both_parts_and_one_of_them_counted_apart(
 def test_the_base_knows_an_insight_that_it_is_told(
     bench: tuple[Path, dict[str, Any]],
 ) -> None:
-    exam = json.loads((bench[0] / "cells" / "no_sleep-1.json").read_text())["exam"]
-    told, alone = (exam_share(exam, "uptake", who) for who in ("told", "base"))
+    exam = cell(bench, "no_sleep")["exam"]
+    told, alone = (exam_share(exam, "uptake", who) for who in ("told", BASE))
     assert told[0] == told[1] == alone[1] > 0
     assert {len(marks) for marks in exam["answers"].values()} == {len(exam["items"])}
 
 
 def test_the_placebo_is_never_promoted(bench: tuple[Path, dict[str, Any]]) -> None:
-    cell = json.loads((bench[0] / "cells" / "placebo-1.json").read_text())
-    assert cell["nights"]
-    assert not any(night["promoted"] for night in cell["nights"])
+    nights = cell(bench, "placebo")["nights"]
+    assert nights
+    assert not any(night["promoted"] for night in nights)

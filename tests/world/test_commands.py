@@ -6,9 +6,11 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from ddl_train.bench.world import run as run_bench
 from ddl_train.cli.bench_world import world as bench_world
 from ddl_train.cli.world import world
-from ddl_train.errors import ConfigError
+from ddl_train.errors import ConfigError, DdlTrainError
+from ddl_train.records import SilentProgress
 
 RUNNER = CliRunner()
 
@@ -44,8 +46,27 @@ def test_the_bench_names_its_arms_without_a_model() -> None:
     assert "placebo" in done.stdout
 
 
-@pytest.mark.parametrize("seeds", ["", "1,x", "-1"])
+@pytest.mark.parametrize("seeds", ["", "1,x", "-1", "²"])
 def test_seeds_are_whole_numbers(tmp_path: Path, seeds: str) -> None:
     done = RUNNER.invoke(app_of(bench_world), ["--out", str(tmp_path), f"--seeds={seeds}"])
     assert isinstance(done.exception, ConfigError)
     assert "whole numbers" in str(done.exception)
+
+
+def test_a_folder_that_cannot_be_one_or_is_damaged_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    (tmp_path / "damaged").mkdir()
+    (tmp_path / "damaged" / "bench.json").write_text("[1]")
+    for out, said in (
+        ("file", "the folder cannot be made"),
+        ("file/below", "the folder cannot be made"),
+        ("damaged", "bench.json: is damaged"),
+    ):
+        with pytest.raises(DdlTrainError, match=said):
+            run_bench(tmp_path / out, progress=SilentProgress())
+
+
+def test_what_the_bench_gives_every_cell_cannot_be_given_by_hand(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="its own seed; leave it out"):
+        run_bench(tmp_path, overrides=["seed=5"], progress=SilentProgress())
+    assert not any(tmp_path.iterdir())

@@ -1,5 +1,7 @@
 """What is written of a world: the same for the same seed, everything told, nothing else."""
 
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 
 import pytest
@@ -41,6 +43,15 @@ def test_a_world_is_not_written_twice_nor_over_another(tmp_path: Path) -> None:
         write_world(tmp_path / "a", seed=4, preset="small")
     (tmp_path / "empty").mkdir()
     assert write_world(tmp_path / "empty", seed=4, preset="small").is_new
+
+
+def test_two_processes_may_write_one_world_at_the_same_time(tmp_path: Path) -> None:
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
+        both = [
+            pool.submit(write_world, tmp_path / "a", seed=3, preset="standard") for _ in range(2)
+        ]
+        assert {one.result().num_documents for one in both} == {both[0].result().num_documents}
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
 
 
 def test_a_written_world_is_read_back_whole(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import pytest
 from ddl_train.bench.learning import (
     average_accuracy,
     backward_transfer,
+    change_of,
     exam_share,
     forgetting,
     forward_transfer,
@@ -35,7 +36,7 @@ def test_backward_transfer_is_what_is_right_now_less_what_was_when_just_taught()
     found = backward_transfer(TWO_NIGHTS)
     assert found is not None
     assert found.value == -0.25
-    assert found.error == pytest.approx(math.sqrt(0.25 / 4))
+    assert found.error == pytest.approx(math.sqrt(0.75 * 4 / 3) / 4)
     assert backward_transfer(an_exam(["x"])) is None
 
 
@@ -69,9 +70,18 @@ def test_what_is_lost_has_an_error_that_takes_one_statement_together() -> None:
     found = lost(an_exam(["x"]), "home")
     assert found is not None
     assert found.value == 0.25  # one of four
-    sums = [1 - 0.5, -0.25, -0.25]  # by statement, less the mean of each
-    assert found.error == pytest.approx(math.sqrt(sum(x * x for x in sums) * 3 / 2) / 4)
+    assert found.error == 1 / 5  # of three statements and two halves
+    lost_and_won = {"a": 1.0, "b": -1.0} | dict.fromkeys("cdefgh", 0.0)
+    many = change_of([(about, one) for about, one in lost_and_won.items() for _ in range(2)])
+    assert many is not None
+    assert many.error == pytest.approx(math.sqrt((2**2 + 2**2) * 8 / 7) / 16)
     clean = lost(an_exam(["x"]), "home/never replayed")
     assert clean is not None
-    assert (clean.value, math.isnan(clean.error)) == (0.0, True)
+    assert clean == (0.0, math.inf, 1)
     assert lost(an_exam(["x"]), "none of these") is None
+
+
+def test_that_nothing_changed_among_a_few_does_not_say_that_nothing_does() -> None:
+    still = change_of([(str(number), 0.0) for number in range(8)])
+    assert still == (0.0, 0.1, 8)
+    assert change_of([]) is None
