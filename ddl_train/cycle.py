@@ -219,6 +219,7 @@ def _study_stage(
             stored=stored,
             config=config,
             asked=asked,
+            seed=session.seed("study", cycle),
             progress=bar.advance,
         )
     if usage.num_tokens:  # a resumed night has them, and what they cost, already

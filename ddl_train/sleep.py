@@ -86,6 +86,7 @@ def study(
     stored: Sequence[StudyItem],
     config: SleepConfig,
     asked: Collection[Asked] = (),
+    seed: int = 0,
     progress: Callable[..., None] | None = None,
 ) -> tuple[list[StudyItem], Usage]:
     """Write the items that tonight's night and its evaluation still lack.
@@ -96,8 +97,9 @@ def study(
         tonight: insights that the current adapter has not been trained on.
         earlier: insights that it has.
         stored: items of both families that exist already.
-        config: kinds.
+        config: kinds, and how many items of each to study; probes are asked for once.
         asked: questions that were put before, whatever came of them.
+        seed: of the items after the first of a kind.
         progress: told "n more insights done" and the `total`, once for each family.
 
     Returns:
@@ -113,9 +115,15 @@ def study(
             kinds_of.setdefault(insight_id, []).append(kind)
         for kinds in dict.fromkeys(map(tuple, kinds_of.values())):
             lacking = [insights[one] for one, some in kinds_of.items() if tuple(some) == kinds]
-            support = config.min_answer_support
             written, cost = write_items(
-                engine, pack, lacking, kinds, family, min_answer_support=support
+                engine,
+                pack,
+                lacking,
+                kinds,
+                family,
+                num_items=config.items_per_kind if family == "study" else 1,
+                min_answer_support=config.min_answer_support,
+                seed=seed,
             )
             items += written
             usage += cost
@@ -134,8 +142,8 @@ def questions_due(
 ) -> list[Asked]:
     """Insight, family and kind of each question that `study` puts, for the caller to remember.
 
-    An insight with no item of a family is asked for them, and each kind only once: the base writes
-    greedily, so what it could not say it cannot say the next night either.
+    An insight with no item of a family is asked for them, and each kind in one night only: what the
+    base could not say it will hardly say the next night either.
     """
     kinds: dict[Family, list[str]] = {
         "study": [kind for kind in config.kinds if kind != PROPOSE],

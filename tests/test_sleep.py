@@ -1,5 +1,6 @@
 """Study writes what is lacking, once; a night goes from rows to an adapter that says what it did."""
 
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +75,15 @@ def test_study_writes_items_to_train_on_and_items_to_ask_about() -> None:
     }
     assert set(student_engine.adapters_used) == {BASE}
     assert usage.num_tokens > 0
+
+
+def test_study_asks_a_kind_as_often_as_configured_and_probes_once() -> None:
+    engine = EchoEngine()
+    config = SleepConfig(kinds=["forward"], items_per_kind=3, min_answer_support=None)
+    study(engine, PACK, tonight=[an_insight(1)], earlier=[], stored=[], config=config)
+    counts = Counter(prompt.partition(" |")[0] for prompt in engine.asked)
+    assert counts["study forward"] == 3
+    assert {counts[kind] for kind in counts if kind.startswith("probe")} == {1}
 
 
 def test_an_insight_that_has_items_is_not_asked_again() -> None:

@@ -81,6 +81,7 @@ def begin_day(session: Session, out: Path, *, progress: Progress) -> Day:
             earlier=[],
             stored=memory.study_items(ids),
             config=config,
+            seed=session.seed("study"),
             progress=bar.advance,
         )
     memory.save_study_items(written)

@@ -16,8 +16,11 @@ class SleepConfig(StageConfig):
         default=["restate", "forward", "reverse", "implication", "application", "propose"],
         min_length=1,
     )
-    """Study templates of the pack, each asked once an insight. `propose` asks nothing: it is the
-    dream itself, both parents and the idea, and balances the rows answered NONE."""
+    """Study templates of the pack. `propose` asks nothing: it is the dream itself, both parents and
+    the idea, and balances the rows answered NONE."""
+    items_per_kind: int = Field(1, gt=0)
+    """Items asked for each insight and template, the first greedily, the others drawn at random; the
+    same question is studied once. What is studied in one wording only may be known in no other."""
     min_answer_support: Share | None = 0.2
     """A study item is used only when the base, given the insight, finds its answer at least this
     probable (geometric mean a token)."""
@@ -92,6 +95,11 @@ class SleepConfig(StageConfig):
         """Rows (with `packing`, packs) of an optimizer step, over all processes."""
         rows = 1 if self.packing else self.per_device_train_batch_size
         return rows * self.gradient_accumulation_steps
+
+    @property
+    def max_items(self) -> int:
+        """Items to study of an insight, where no question comes twice."""
+        return len(self.kinds) * self.items_per_kind
 
     @model_validator(mode="after")
     def _shared_evenly(self) -> "SleepConfig":

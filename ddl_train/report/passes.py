@@ -39,7 +39,7 @@ def rows_of_last_night(sleep: SleepConfig, per_cycle: int, num_cycles: int) -> f
     insights = per_cycle * num_cycles
     if sleep.method != "from_base":
         insights, of_insights = per_cycle, of_insights - sleep.replay_share
-    rows = min(insights, sleep.max_insights) * len(sleep.kinds) / of_insights
+    rows = min(insights, sleep.max_insights) * sleep.max_items / of_insights
     rows *= sleep.num_train_epochs
     return rows if sleep.max_steps is None else min(rows, sleep.max_steps * sleep.rows_per_step)
 
@@ -60,7 +60,7 @@ def count_passes(config: Config, *, num_insights: int, num_asked: int, num_rows:
     judging = len(AXES) * orders + (wake.min_support is not None)
     judging += wake.cascade.screen is not None
     explaining = GENERATING * RATIONALE_TOKENS if wake.explain else 0
-    items = _calls(num_insights * (len(sleep.kinds) + 2), size)
+    items = _calls(num_insights * (sleep.max_items + 2), size)
     examined = CANARY_KINDS * (evaluate.canaries_per_kind or 0) + evaluate.num_good_ideas
     probes = _calls(evaluate.num_dream_pairs or 0, size)
     fixed = (

@@ -159,7 +159,7 @@ def make_plan(
     num_items = min(num_probes, config.evaluate.max_items)
     uptake = 2 * min(per_cycle, config.evaluate.max_uptake_insights)
     answers = 1 + config.evaluate.num_distractors
-    items = per_cycle * (len(sleep.kinds) + 2) * (tokens["study"] + 3 * tokens["idea"])
+    items = per_cycle * (sleep.max_items + 2) * (tokens["study"] + 3 * tokens["idea"])
     rows = rows_of_last_night(sleep, per_cycle, config.num_cycles)
     asked = answers * (num_items + uptake)
     footprint = estimate(shape, config, is_gpu=machine.is_gpu, second=second)

@@ -1,8 +1,10 @@
 """The student: writes questions and answers from an insight, and checks them against it.
 
-The base writes, greedily, one item for each insight and template. An item whose form cannot be read
-is dropped, and one that was cut off is never used. An item is used only when the base, given the insight as context, finds the answer
-probable: that throws out answers which the insight does not hold.
+The base writes one item for each insight and template, greedily, and as many more as are asked for,
+drawn at random: what is told in one wording is known in that wording (Allen-Zhu and Li 2023,
+arXiv:2309.14316). An item whose form cannot be read is dropped, and one that was cut off is never
+used. An item is used only when the base, given the insight as context, finds the answer probable:
+that throws out answers which the insight does not hold.
 """
 
 import math
@@ -22,6 +24,7 @@ from ddl_train.records import (
 from ddl_train.roles.prompts import PromptPack
 
 GREEDY = Sampling(max_new_tokens=120)
+VARIED = Sampling(max_new_tokens=120, temperature=0.7)
 
 
 def write_items(
@@ -31,11 +34,11 @@ def write_items(
     kinds: Sequence[str],
     family: Literal["study", "probe"],
     *,
+    num_items: int = 1,
     min_answer_support: float | None = 0.2,
-    sampling: Sampling = GREEDY,
     seed: int = 0,
 ) -> tuple[list[StudyItem], Usage]:
-    """Items in order of insight, then kind. What was dropped is what is missing from the product.
+    """Items in order of insight, then kind; what was dropped is missing.
 
     Args:
         engine: runs the base.
@@ -43,26 +46,35 @@ def write_items(
         insights: to write about.
         kinds: templates to use, without the family.
         family: `study` items may be trained on; `probe` items are held out.
+        num_items: asked for each insight and kind; the same question is kept once.
         min_answer_support: geometric mean probability that the base must give the answer when it
             is shown the insight; None does not check.
-        sampling: how items are written.
-        seed: of the sampling.
+        seed: of all but the first of each.
 
     Raises:
         ConfigError: the pack has no template for a kind.
     """
     asked = [(insight, kind) for insight in insights for kind in kinds]
     prompts = [pack.render(f"{family}_{kind}", idea=insight.text) for insight, kind in asked]
-    answers, usage = engine.generate(prompts, sampling=sampling, adapter=BASE, seed=seed)
+    answers, usage = engine.generate(prompts, sampling=GREEDY, adapter=BASE, seed=seed)
+    if num_items > 1:
+        again = (num_items - 1) * prompts
+        varied, cost = engine.generate(again, sampling=VARIED, adapter=BASE, seed=seed)
+        answers, usage = [*answers, *varied], usage + cost
     items: list[StudyItem] = []
     texts: list[str] = []
     seen: set[tuple[int, str, str]] = set()
-    for (insight, kind), answer in zip(asked, answers, strict=True):
+    for place in sorted(range(len(answers)), key=lambda place: place % len(asked)):
+        (insight, kind), answer = asked[place % len(asked)], answers[place]
         parts = pack.parse_qa(answer.text)
-        if parts is None or (insight.insight_id, *parts) in seen:
+        if parts is None:
             continue
-        seen.add((insight.insight_id, *parts))
         question, reply = parts
+        # a kind that was asked twice may answer one question in two ways: the first is the surest
+        same = {(insight.insight_id, question, reply), (insight.insight_id, kind, question)}
+        if same & seen:
+            continue
+        seen |= same
         items.append(
             StudyItem(
                 insight_id=insight.insight_id,

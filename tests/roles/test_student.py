@@ -1,11 +1,13 @@
 """The student: items are parsed, doubles dropped, and checked against their insight."""
 
 import math
+from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
 from ddl_train.errors import ConfigError
-from ddl_train.records import BASE, Continuation
+from ddl_train.records import BASE, Completion, Continuation, Sampling, Usage
 from ddl_train.roles.prompts import load_pack
 from ddl_train.roles.student import write_items
 from tests.fakes import EchoEngine, an_insight
@@ -50,6 +52,39 @@ def test_the_same_item_twice_is_kept_once() -> None:
         EchoEngine(answer=answer), PACK, [an_insight()], ["forward", "restate"], "study"
     )
     assert [item.kind for item in items] == ["forward"]
+
+
+class WordyEngine(EchoEngine):
+    """Words every question another way when it is not greedy, and once answers one differently."""
+
+    def generate(
+        self, prompts: Sequence[str], *, sampling: Sampling, adapter: str, seed: int
+    ) -> tuple[list[Completion], Usage]:
+        answers, usage = super().generate(prompts, sampling=sampling, adapter=adapter, seed=seed)
+        if sampling.temperature == 0:
+            return answers, usage
+        texts = ["who eases miritis? zorol", "what may zorol relieve? hadosis"] * len(answers)
+        return [replace(one, text=text) for one, text in zip(answers, texts, strict=False)], usage
+
+
+def test_a_kind_that_is_asked_for_several_items_has_each_question_once_the_greedy_first() -> None:
+    items, _ = write_items(
+        WordyEngine(answer=answer), PACK, [an_insight(1)], ["forward"], "study", num_items=4
+    )
+    assert [(item.kind, item.question, item.answer) for item in items] == [
+        ("forward", "what may zorol relieve?", "miritis"),
+        ("forward", "who eases miritis?", "zorol"),
+    ]
+
+
+def test_items_stand_in_order_of_insight_however_many_are_asked_for() -> None:
+    insights = [an_insight(1), an_insight(2)]
+    items, _ = write_items(
+        WordyEngine(answer=answer), PACK, insights, ["forward", "reverse"], "study", num_items=2
+    )
+    assert [(item.insight_id, item.kind) for item in items] == [
+        (number, kind) for number in (1, 2) for kind in ("forward", "forward", "reverse", "reverse")
+    ]
 
 
 def test_an_answer_that_the_insight_does_not_hold_is_never_used() -> None:
