@@ -145,7 +145,7 @@ def run_cell(
             ),
         }
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_text(path, json.dumps(cell, indent=1))
+    write_text(path, json.dumps(cell))
     return cell
 
 
