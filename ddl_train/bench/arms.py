@@ -51,7 +51,7 @@ ARMS: tuple[Arm, ...] = (
     Arm(name="default", why="as configured"),
     _lora("from_base", "trained anew from the base each night", "method=from_base"),
     _lora("merged", "each night merged into the base of the next", "method=merge"),
-    _lora("merged_gentle", "merged, at half the rate", "method=merge", "learning_rate=0.00175"),
+    _lora("merged_gentle", "merged, at half the rate", "method=merge", "learning_rate=0.00125"),
     _lora("merged_no_decay", "merged, without decay", "method=merge", "weight_decay=0"),
     _lora("bare", "bare statements instead of questions both ways", "kinds=[restate]"),
     Arm(name="no_sleep", why="dreams only; insights in context", can_sleep=False),
@@ -103,10 +103,11 @@ ARMS: tuple[Arm, ...] = (
     _lora("rank_128", "rank 128", "r=128", "lora_alpha=256"),
     _lora("attention_only", "LoRA on attention only", f"target_modules={ATTENTION}"),
     _lora("mlp_only", "LoRA on the MLPs only", f"target_modules={MLP}"),
-    _lora("rate_1e-3", "two sevenths of the learning rate", "learning_rate=0.001"),
-    _lora("rate_1e-2", "three times the learning rate", "learning_rate=0.01"),
+    _lora("rate_1e-3", "two fifths of the learning rate", "learning_rate=0.001"),
+    _lora("rate_1e-2", "four times the learning rate", "learning_rate=0.01"),
     _lora("rows_32", "32 rows a step", "per_device_train_batch_size=32", "max_steps=290"),
     _lora("no_decay", "no weight decay", "weight_decay=0"),
+    _lora("one_wording", "one item of a kind", "items_per_kind=1"),
     _lora("epochs_3", "3 epochs", "num_train_epochs=3"),
 )
 FIRST = ("default", "from_base", "merged", "bare", "no_sleep", "placebo")
