@@ -19,6 +19,7 @@ from typing import Literal, TypedDict, get_args
 from ddl_train.config import SleepConfig
 from ddl_train.engines.transformers_engine import TransformersEngine
 from ddl_train.memory.study import Asked
+from ddl_train.probes.text import normalise
 from ddl_train.records import Concept, Engine, Insight, StudyItem, TrainingRow, Usage
 from ddl_train.roles.prompts import PromptPack
 from ddl_train.roles.student import write_items
@@ -103,7 +104,8 @@ def study(
         progress: told "n more insights done" and the `total`, once for each family.
 
     Returns:
-        New items only, to be stored with `questions_due`, and what they cost.
+        New items only, to be stored with `questions_due`, and what they cost. What a probe asks of an
+        insight is not studied.
     """
     insights = {one.insight_id: one for one in [*tonight, *earlier]}
     due = questions_due(pack, tonight, earlier, stored, asked, config)
@@ -129,7 +131,17 @@ def study(
             usage += cost
         if progress:
             progress(len(insights), total=len(FAMILIES) * len(insights))
-    return items, usage
+    return _apart([*stored, *items], items), usage
+
+
+def _apart(known: Sequence[StudyItem], items: Sequence[StudyItem]) -> list[StudyItem]:
+    """New items without those to study that ask an insight what a probe asks it."""
+    probes = {(one.insight_id, normalise(one.question)) for one in known if one.family == "probe"}
+    return [
+        one
+        for one in items
+        if one.family == "probe" or (one.insight_id, normalise(one.question)) not in probes
+    ]
 
 
 def questions_due(

@@ -365,6 +365,13 @@ def test_a_promoted_night_leaves_its_chance_of_luck_to_the_next() -> None:
     )
 
 
+def test_nothing_is_left_beyond_the_whole_chance_nor_past_what_a_person_decided() -> None:
+    assert max(alphas(["promoted"] * 6, num_nights=3)) == pytest.approx(0.025)
+    by_hand = replace(decide(), decided_by="person")
+    after = promote(GOOD, CURRENT, BASE_REPORT, [decide(), by_hand], CONFIG, num_nights=4)
+    assert after.numbers["alpha"] == pytest.approx(0.025 / 4)
+
+
 def test_the_chance_of_luck_is_spread_over_the_planned_nights() -> None:
     assert alphas(["refused"] * 20, num_nights=20) == pytest.approx([0.00125] * 20)
     assert alphas(["refused"] * 3, num_nights=2) == pytest.approx([0.0125, 0.0125, 0.025 / 3])

@@ -25,7 +25,7 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> TransformersEngine:
 
 
 def student() -> EchoEngine:
-    return EchoEngine(answer=lambda prompt: f"what of {prompt.split()[1]}? miritis")
+    return EchoEngine(answer=lambda prompt: f"what of {prompt.partition(' |')[0]}? miritis")
 
 
 def items_of(insight_id: int) -> list[StudyItem]:
@@ -84,6 +84,18 @@ def test_study_asks_a_kind_as_often_as_configured_and_probes_once() -> None:
     counts = Counter(prompt.partition(" |")[0] for prompt in engine.asked)
     assert counts["study forward"] == 3
     assert {counts[kind] for kind in counts if kind.startswith("probe")} == {1}
+
+
+def test_what_a_probe_asks_of_an_insight_is_not_studied() -> None:
+    engine = EchoEngine(
+        answer=lambda prompt: "What of it? miritis" if "forward" in prompt else "who? x"
+    )
+    config = SleepConfig(kinds=["forward", "reverse"], min_answer_support=None)
+    items, _ = study(engine, PACK, tonight=[an_insight(1)], earlier=[], stored=[], config=config)
+    assert [(item.family, item.kind) for item in items] == [
+        ("probe", "forward"),
+        ("probe", "reverse"),
+    ]
 
 
 def test_an_insight_that_has_items_is_not_asked_again() -> None:

@@ -157,7 +157,10 @@ def _gate_prompts(world: Path) -> set[str]:
 
 def _read_cell(path: Path, overrides: list[str]) -> JsonObject:
     """A cell that is done, if its arm was then what it is now."""
-    cell: JsonObject = json.loads(path.read_text(encoding="utf-8"))
+    try:
+        cell: JsonObject = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ConfigError(f"{path}: is damaged; delete it, and it is measured again") from error
     if cell["overrides"] != overrides:
         raise ConfigError(
             f"{path}: was made with {' '.join(cell['overrides'])}; its arm is now "

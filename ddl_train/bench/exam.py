@@ -6,8 +6,8 @@ world nobody can tell whether a wrong answer is wrong. Here everything is asked 
     uptake   each true insight both ways, in the wordings of probes; the wrong answers are right for
              other true insights, of the same kind of entity, and neither true, stated nor contested
     flip     which way each true insight goes: is its opposite believed?
-    home     the seedling's home world, both ways: what nights replay, and what they never do; in no
-             question that stands in a probe file of the cell's world
+    home     the seedling's home world, both ways: what nights replay, and what they never do; worded
+             otherwise than in the probe files of the cell's world, whose facts they share
     skill    composing two statements, or NONE, in scenes that nothing else uses
 
 Uptake and flips are asked of the base and of what was in use after every cycle, home and skill of

@@ -1,7 +1,7 @@
 """What the world bench has to show: goals of the default arm, and what holds on every preset."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Literal
 
 from ddl_train.bench.measures import CEILING, DISCOVERY, KEEPING, LEARNING, Column
@@ -49,8 +49,7 @@ class Goal:
 
 def check_goals(cells: Sequence[JsonObject]) -> list[Goal]:
     """Hold the cells against every goal that they can tell about."""
-    default = [cell for cell in cells if cell["arm"] == "default"]
-    placebo = [cell for cell in cells if cell["arm"] == "placebo"]
+    default, placebo = (_of_arm(cells, arm) for arm in ("default", "placebo"))
     # shuffled answers meet questions they belong to by accident, which no night could learn from
     num_leaks = sum(len(cell["leaks"]) for cell in cells if cell["arm"] != "placebo")
     goals = [_at_most("leaks into training rows", num_leaks, 0)]
@@ -61,11 +60,23 @@ def check_goals(cells: Sequence[JsonObject]) -> list[Goal]:
         if _is_full(placebo):  # a gate that lets nothing pass refuses placebos too
             lets_pass = any(night["promoted"] for cell in default for night in cell["nights"])
             is_enough = lets_pass and len(nights) >= NUM_PLACEBO_NIGHTS
-        name = f"placebo nights promoted, of {len(nights)}"
-        goals.append(_at_most(name, passed if is_enough or passed else None, 0))
+        goal = _at_most(
+            f"placebo nights promoted, of {len(nights)}",
+            passed if is_enough or passed else None,
+            0,
+        )
+        is_small = any(cell["preset"] != FULL_PRESET for cell in placebo)
+        goals.append(replace(goal, applies=bool(passed) or is_small or _is_full(placebo)))
     if default:
         goals += _default_goals(default)
     return goals
+
+
+def _of_arm(cells: Sequence[JsonObject], arm: str) -> list[JsonObject]:
+    """Those on worlds that nothing was tuned on where there are enough of them; else all."""
+    mine = [cell for cell in cells if cell["arm"] == arm]
+    fresh = [cell for cell in mine if cell["seed"] >= FIRST_SEED]
+    return fresh if _is_full(fresh) else mine
 
 
 def _at_most(name: str, value: float | None, bound: float) -> Goal:

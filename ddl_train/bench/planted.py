@@ -21,7 +21,7 @@ from ddl_train.records import EvalReport, ItemResult, Promotion
 FORGETTING = ("retention", "skill", "false_memory", "loss", "kl")
 COLLAPSE = ("eos", "length", "diversity")
 LIVED = Promotion(candidate="", promoted=False, reasons=())
-"""A night that is over: only that it was counts."""
+"""A night that is over, and was refused."""
 
 
 class NullNight(NamedTuple):

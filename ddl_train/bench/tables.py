@@ -3,7 +3,7 @@
 Shares of one or two seeds are pooled, with Wilson's interval over items; changes of what was asked
 before and after have the interval of their standard error, of these seeds and no others. From three
 seeds on the figure is the mean over seeds, with Student's interval over seeds, and s counts seeds;
-where a share is the same in all of them, which says little, with Wilson's over their items.
+where it is the same in all of them, which says little, with that over their items.
 """
 
 import math
@@ -64,7 +64,11 @@ def figure(values: Sequence[Value]) -> Figure:
         num = sum(change.num_items for change in changes)
         return Figure(mean, mean - half, mean + half, num, False)
     if changes:
-        return _over_seeds([change.value for change in changes])
+        found = _over_seeds([change.value for change in changes])
+        if math.isclose(found.low, found.high, abs_tol=1e-9):
+            half = 1.96 * math.sqrt(sum(change.error**2 for change in changes)) / len(changes)
+            return found._replace(low=found.value - half, high=found.value + half)
+        return found
     shares: list[Share] = [
         value for value in known if isinstance(value, tuple) and not isinstance(value, Change)
     ]
@@ -74,7 +78,7 @@ def figure(values: Sequence[Value]) -> Figure:
         return Figure(right / asked, *wilson(right, asked), asked, False)
     if shares:
         found = _over_seeds([right / asked for right, asked in shares])
-        if found.low == found.high:
+        if math.isclose(found.low, found.high, abs_tol=1e-9):
             low, high = wilson(*(sum(share[place] for share in shares) for place in (0, 1)))
             return found._replace(low=low, high=high)
         return found._replace(low=max(found.low, 0.0), high=min(found.high, 1.0))

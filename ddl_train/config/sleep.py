@@ -19,8 +19,8 @@ class SleepConfig(StageConfig):
     """Study templates of the pack. `propose` asks nothing: it is the dream itself, both parents and
     the idea, and balances the rows answered NONE."""
     items_per_kind: int = Field(1, gt=0)
-    """Items asked for each insight and template, the first greedily, the others drawn at random; the
-    same question is studied once. What is studied in one wording only may be known in no other."""
+    """Items asked for each insight and template, the first greedily, the others drawn at random; a
+    kind asks the same once. What is studied in one wording only may be known in no other."""
     min_answer_support: Share | None = 0.2
     """A study item is used only when the base, given the insight, finds its answer at least this
     probable (geometric mean a token)."""
@@ -98,8 +98,9 @@ class SleepConfig(StageConfig):
 
     @property
     def max_items(self) -> int:
-        """Items to study of an insight, where no question comes twice."""
-        return len(self.kinds) * self.items_per_kind
+        """Rows of an insight, where no question comes twice."""
+        num_dreams = self.kinds.count("propose")
+        return (len(self.kinds) - num_dreams) * self.items_per_kind + num_dreams
 
     @model_validator(mode="after")
     def _shared_evenly(self) -> "SleepConfig":

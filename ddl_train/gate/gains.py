@@ -21,14 +21,15 @@ def spend_alpha(
     `alpha` is shared out evenly over the planned nights. A night that was promoted has not used its
     chance up, and leaves it to the next, together with what was left to it (the fallback procedure
     of Wiens 2003; Bretz et al. 2011, doi:10.1002/bimj.201000239): each share is still lost by one night at most, so the sum
-    holds whatever was promoted before. Nights beyond the plan get what an even share of them all
+    holds whatever was promoted before. What a person decided since ends that. Nights beyond the plan get what an even share of them all
     would have been; the sum then exceeds what was meant, and a warning says so.
     """
     decided = [one for one in history if one.decided_by == "gate"]
     planned = max(num_nights, len(decided) + 1)
     total = config.alpha
     share = total / planned
-    left = decided[-1].numbers.get("alpha", 0.0) if decided and decided[-1].promoted else 0.0
+    is_kept = bool(decided) and decided[-1].promoted and history[-1] is decided[-1]
+    left = min(decided[-1].numbers.get("alpha", 0.0), total - share) if is_kept else 0.0
     spent = share + sum(_share_of(one) for one in decided)
     is_over = spent > total * (1 + 1e-9)
     inherited = f", and {100 * left:.3g} % that promoted nights left to it" if left else ""

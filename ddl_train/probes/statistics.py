@@ -9,7 +9,7 @@ import warnings
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -96,7 +96,7 @@ def exact_gain_test(differences: Sequence[float], clusters: Sequence[str]) -> fl
     return exact_flip_test(tuple(sorted(Counter(map(int, sums)).items())))
 
 
-@cache
+@lru_cache(maxsize=4096)
 def exact_flip_test(counts: tuple[tuple[int, int], ...]) -> float:
     """The same, from how many clusters changed by how much: (change, clusters) each."""
     worlds = np.ones(1)

@@ -58,16 +58,22 @@ def prompts_in_context(
     *,
     shows_concepts: bool = True,
 ) -> dict[str, str]:
-    """Each study question as the student is asked it -> with concepts and idea in view."""
+    """Each study question as the student is asked it -> with concepts and idea in view.
+
+    A question that several insights answer comes with all of them.
+    """
     known = {insight.insight_id: insight for insight in insights}
-    found: dict[str, str] = {}
+    contexts: dict[str, dict[str, None]] = {}
     for item in items:
         if insight := known.get(item.insight_id):
             concepts = insight.parent_texts if shows_concepts else ()
-            context = [*concepts, insight.text]
-            asked = prompts.render("answer", question=item.question, context=[])
-            found[asked] = prompts.render("answer", question=item.question, context=context)
-    return found
+            contexts.setdefault(item.question, {}).update(dict.fromkeys([*concepts, insight.text]))
+    return {
+        prompts.render("answer", question=question, context=[]): prompts.render(
+            "answer", question=question, context=list(context)
+        )
+        for question, context in contexts.items()
+    }
 
 
 def train_self_distill(

@@ -9,6 +9,7 @@ import os
 import shutil
 import uuid
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,7 +68,10 @@ def write_world(out: str | Path, *, seed: int, preset: str | Preset) -> WorldFil
                 out.rmdir()
             # another process may have put the same world there meanwhile
             if not _holds(out, truth, suites):
-                os.replace(folder, out)
+                with suppress(OSError):
+                    os.replace(folder, out)
+                if not _holds(out, truth, suites):
+                    raise ResourceError(f"{out}: the folder cannot be made")
         finally:
             shutil.rmtree(folder, ignore_errors=True)
     else:

@@ -151,6 +151,8 @@ def test_a_change_of_one_world_has_the_interval_of_its_error() -> None:
 
 def test_worlds_that_agree_have_the_interval_of_their_items() -> None:
     assert str(figure([(10, 10)] * 3)) == "1.000 [0.886, 1.000] s=3"
+    assert figure([(7, 10)] * 3).low < 0.6
+    assert str(figure([Change(0.0, 0.03, 40)] * 3)) == "0.000 [-0.034, 0.034] s=3"
 
 
 def test_a_goal_is_not_met_by_leaving_a_world_out() -> None:
@@ -191,6 +193,17 @@ def test_a_placebo_keeps_questions_and_answers_but_no_pair_of_them() -> None:
     assert all(new.answer != old.answer for new, old in zip(shuffled, items, strict=True))
     assert shuffle_answers(items) == shuffled
     assert shuffle_answers(items[:1]) == items[:1]
+
+
+def test_a_placebo_never_answers_with_another_item_of_the_same_insight() -> None:
+    items = [
+        replace(study_item(n, "forward"), question=f"{wording} {n}?")
+        for n in range(4)
+        for wording in ("what of", "which of", "name one of")[: 1 + n % 3]
+    ]
+    answers = [item.answer for item in shuffle_answers(items)]
+    assert all(new != old.answer for new, old in zip(answers, items, strict=True))
+    assert sorted(answers) == sorted(item.answer for item in items)
 
 
 def test_every_arm_is_a_config_that_loads() -> None:
@@ -267,6 +280,7 @@ def test_the_default_arm_is_held_to_its_goals_on_five_worlds_that_nothing_was_tu
     assert "uptake forward as a share of the ceiling" not in found
     assert not missed([cell(seed=seed, **FULL) for seed in range(1, 6)])
     assert not missed(five_worlds()[:4])
+    assert missed([cell(seed=12, **FULL), *five_worlds()]) == found
 
 
 def test_what_is_contested_is_shown_as_wrong_and_decides_nothing() -> None:
