@@ -11,8 +11,8 @@ world nobody can tell whether a wrong answer is wrong. Here everything is asked 
     skill    composing two statements, or NONE, in scenes that nothing else uses
 
 Uptake and flips are asked of the base and of what was in use after every cycle, home and skill of
-the base and of what is in use at the end. The base is asked for uptake twice more: with the insight
-in view (`told`: no night can be expected to do better), and with what memory holds nearest
+the base and of what is in use at the end. The base is asked once more with the insight in view
+(`told`: no night can be expected to do better), and for uptake with what memory holds nearest
 (`retrieved`: what one would do instead of sleeping).
 """
 
@@ -159,7 +159,7 @@ def examine(
         is_last = version in (BASE, *in_use[-1:])
         answers[version] += _sit(session, version, upkeep) if is_last else "-" * len(upkeep)
     uptake = [item for item in taught if item.group != "flip"]
-    for name, shown in ((TOLD, _told(uptake)), (RETRIEVED, _retrieved(session, uptake))):
+    for name, shown in ((TOLD, _told(taught)), (RETRIEVED, _retrieved(session, uptake))):
         answers[name] = _sit(session, BASE, shown).ljust(len(taught) + len(upkeep), "-")
     return {
         "items": [[item.group, item.about, item.cycle] for item in [*taught, *upkeep]],

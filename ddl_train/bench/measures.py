@@ -258,6 +258,7 @@ AWAKE = (
 CEILING = (
     Column("told forward", _exam("uptake/forward", TOLD)),
     Column("told reverse", _exam("uptake/reverse", TOLD)),
+    Column("told, believes the flip", _exam("flip", TOLD)),
     Column("retrieved forward", _exam("uptake/forward", RETRIEVED)),
     Column("retrieved reverse", _exam("uptake/reverse", RETRIEVED)),
 )

@@ -93,6 +93,9 @@ def test_the_base_knows_an_insight_that_it_is_told(
     exam = cell(bench, "no_sleep")["exam"]
     told, alone = (exam_share(exam, "uptake", who) for who in ("told", BASE))
     assert told[0] == told[1] == alone[1] > 0
+    flips = [exam_share(exam, "flip", who) for who in ("told", BASE)]
+    assert flips[0][0] < flips[1][0]
+    assert flips[0][1] == flips[1][1]
     assert {len(marks) for marks in exam["answers"].values()} == {len(exam["items"])}
 
 
