@@ -30,8 +30,9 @@ from ddl_train.roles.admission import room_now
 from ddl_train.roles.texts import common_content
 from ddl_train.scaling import try_smaller
 from ddl_train.session import Session
-from ddl_train.sleep import Material, Night, questions_due, sleep, study
+from ddl_train.sleep import Material, Night, sleep
 from ddl_train.storage.night import write_rows
+from ddl_train.study import questions_due, study
 from ddl_train.training.general import read_general
 from ddl_train.training.processes import check_launch
 from ddl_train.training.rows import keep_insights

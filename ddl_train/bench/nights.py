@@ -28,9 +28,9 @@ from ddl_train.probes.files import read_probes
 from ddl_train.probes.suites import Suites
 from ddl_train.records import BASE, EvalReport, Insight, Progress, StudyItem, TrainingRow
 from ddl_train.session import Session
-from ddl_train.sleep import study
 from ddl_train.storage.files import write_text
 from ddl_train.storage.history import dump_report, load_report
+from ddl_train.study import study
 from ddl_train.training.delta import WEIGHTS, scale_adapter
 from ddl_train.training.general import read_general
 from ddl_train.training.lora import train_lora

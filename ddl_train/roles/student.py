@@ -14,6 +14,7 @@ from typing import Literal
 
 from ddl_train.records import (
     BASE,
+    Completion,
     Continuation,
     Engine,
     Insight,
@@ -46,7 +47,9 @@ def write_items(
         insights: to write about.
         kinds: templates to use, without the family.
         family: `study` items may be trained on; `probe` items are held out.
-        num_items: asked for each insight and kind; the same question is kept once.
+        num_items: asked for each insight and kind; the same question is kept once, as it was
+            answered first: greedily, so most surely. Where the check then refuses that answer, the
+            question is not studied at all.
         min_answer_support: geometric mean probability that the base must give the answer when it
             is shown the insight; None does not check.
         seed: of all but the first of each.
@@ -56,16 +59,12 @@ def write_items(
     """
     asked = [(insight, kind) for insight in insights for kind in kinds]
     prompts = [pack.render(f"{family}_{kind}", idea=insight.text) for insight, kind in asked]
-    answers, usage = engine.generate(prompts, sampling=GREEDY, adapter=BASE, seed=seed)
-    if num_items > 1:
-        again = (num_items - 1) * prompts
-        varied, cost = engine.generate(again, sampling=VARIED, adapter=BASE, seed=seed)
-        answers, usage = [*answers, *varied], usage + cost
+    answers, usage = _write(engine, prompts, num_items, seed)
     items: list[StudyItem] = []
     texts: list[str] = []
     seen: set[tuple[int, str, str]] = set()
-    for place in sorted(range(len(answers)), key=lambda place: place % len(asked)):
-        (insight, kind), answer = asked[place % len(asked)], answers[place]
+    for place, answer in enumerate(answers):
+        insight, kind = asked[place // num_items]
         parts = pack.parse_qa(answer.text)
         if parts is None:
             continue
@@ -90,6 +89,19 @@ def write_items(
         return items, usage
     checked, more = _check(engine, pack, items, texts, min_answer_support)
     return checked, usage + more
+
+
+def _write(
+    engine: Engine, prompts: Sequence[str], num_items: int, seed: int
+) -> tuple[list[Completion], Usage]:
+    """So many answers to each prompt, side by side, the greedy one first."""
+    greedy, usage = engine.generate(prompts, sampling=GREEDY, adapter=BASE, seed=seed)
+    if num_items == 1:
+        return greedy, usage
+    rounds = (num_items - 1) * list(prompts)
+    varied, cost = engine.generate(rounds, sampling=VARIED, adapter=BASE, seed=seed)
+    of_prompt = [[one, *varied[place :: len(prompts)]] for place, one in enumerate(greedy)]
+    return [answer for some in of_prompt for answer in some], usage + cost
 
 
 def _check(
