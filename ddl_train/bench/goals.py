@@ -1,7 +1,7 @@
 """What the world bench has to show: goals of the default arm, and what holds on every preset."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Literal
 
 from ddl_train.bench.measures import CEILING, DISCOVERY, KEEPING, LEARNING, Column
@@ -52,24 +52,40 @@ def check_goals(cells: Sequence[JsonObject]) -> list[Goal]:
     default, placebo = (_of_arm(cells, arm) for arm in ("default", "placebo"))
     # shuffled answers meet questions they belong to by accident, which no night could learn from
     num_leaks = sum(len(cell["leaks"]) for cell in cells if cell["arm"] != "placebo")
-    goals = [_at_most("leaks into training rows", num_leaks, 0)]
-    if placebo:
-        nights = [night for cell in placebo for night in cell["nights"]]
-        passed = sum(night["promoted"] for night in nights)
-        is_enough = len(nights) >= 1
-        if _is_full(placebo):  # a gate that lets nothing pass refuses placebos too
-            lets_pass = any(night["promoted"] for cell in default for night in cell["nights"])
-            is_enough = lets_pass and len(nights) >= NUM_PLACEBO_NIGHTS
-        goal = _at_most(
-            f"placebo nights promoted, of {len(nights)}",
-            passed if is_enough or passed else None,
-            0,
+    goals = [
+        Goal(
+            name="leaks into training rows",
+            value=num_leaks,
+            bound=0,
+            direction="at most",
+            applies=True,
         )
-        is_small = any(cell["preset"] != FULL_PRESET for cell in placebo)
-        goals.append(replace(goal, applies=bool(passed) or is_small or _is_full(placebo)))
+    ]
+    if placebo:
+        goals.append(_placebo_goal(placebo, default))
     if default:
         goals += _default_goals(default)
     return goals
+
+
+def _placebo_goal(placebo: Sequence[JsonObject], default: Sequence[JsonObject]) -> Goal:
+    """No placebo night is promoted, of enough, by a gate that lets other nights pass.
+
+    A promoted one decides anywhere; too few on the full preset decide nothing.
+    """
+    nights = [night for cell in placebo for night in cell["nights"]]
+    passed = sum(night["promoted"] for night in nights)
+    is_shown = bool(nights)
+    if is_full := _is_full(placebo):
+        lets_pass = any(night["promoted"] for cell in default for night in cell["nights"])
+        is_shown = lets_pass and len(nights) >= NUM_PLACEBO_NIGHTS
+    return Goal(
+        name=f"placebo nights promoted, of {len(nights)}",
+        value=passed if is_shown or passed else None,
+        bound=0,
+        direction="at most",
+        applies=bool(passed) or is_full or placebo[0]["preset"] != FULL_PRESET,
+    )
 
 
 def _of_arm(cells: Sequence[JsonObject], arm: str) -> list[JsonObject]:
@@ -77,10 +93,6 @@ def _of_arm(cells: Sequence[JsonObject], arm: str) -> list[JsonObject]:
     mine = [cell for cell in cells if cell["arm"] == arm]
     fresh = [cell for cell in mine if cell["seed"] >= FIRST_SEED]
     return fresh if _is_full(fresh) else mine
-
-
-def _at_most(name: str, value: float | None, bound: float) -> Goal:
-    return Goal(name=name, value=value, bound=bound, direction="at most", applies=True)
 
 
 def _default_goals(cells: Sequence[JsonObject]) -> list[Goal]:

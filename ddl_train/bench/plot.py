@@ -93,6 +93,8 @@ def _draw_panel(axis: Axes, cells: Sequence[JsonObject], title: str, series: Ser
             figures = [figure(values) for values in zip(*map(series, mine), strict=False)]
             low, high = [one.low for one in figures], [one.high for one in figures]
             axis.fill_between(cycles, low, high, color=line.get_color(), alpha=0.12, linewidth=0)
+    if any(isinstance(value, tuple) for cell in cells for value in series(cell)):  # a share
+        axis.set_ylim(max(axis.get_ylim()[0], -0.01), min(axis.get_ylim()[1], 1.01))
     axis.set_title(title, fontsize=9)
     axis.set_xlabel("cycle", fontsize=8)
     axis.tick_params(labelsize=7)

@@ -98,9 +98,8 @@ def run(
     chosen = find_arms(list(arms) or ARMS.get(preset, ["first"]))
     default = what_runs(config, [*scale.overrides, *overrides])
     claim(out, {**asdict(scale), "format": FORMAT, "default": default})
-    read_cells(
-        bench, find_arms(["all"])
-    )  # what cannot stand beside it is said before hours are spent
+    # what cannot stand beside the new cells is said before hours are spent
+    read_cells(bench, find_arms(["all"]))
     for seed in seeds:
         for arm in chosen:
             if on_cell:

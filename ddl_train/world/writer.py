@@ -9,7 +9,6 @@ import os
 import shutil
 import uuid
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,10 +67,7 @@ def write_world(out: str | Path, *, seed: int, preset: str | Preset) -> WorldFil
                 out.rmdir()
             # another process may have put the same world there meanwhile
             if not _holds(out, truth, suites):
-                with suppress(OSError):
-                    os.replace(folder, out)
-                if not _holds(out, truth, suites):
-                    raise ResourceError(f"{out}: the folder cannot be made")
+                _move(folder, out, truth, suites)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
     else:
@@ -83,6 +79,14 @@ def write_world(out: str | Path, *, seed: int, preset: str | Preset) -> WorldFil
         num_probes={suite: len(probes) for suite, probes in suites.items()},
         is_new=is_new,
     )
+
+
+def _move(folder: Path, out: Path, truth: str, suites: dict[str, list[Probe]]) -> None:
+    try:
+        os.replace(folder, out)
+    except OSError as error:
+        if not _holds(out, truth, suites):
+            raise ResourceError(f"{out}: the folder cannot be made ({error.strerror})") from error
 
 
 def make_probes(oracle: Oracle, preset: Preset, seed: int) -> dict[str, list[Probe]]:

@@ -273,6 +273,12 @@ def test_placebos_are_refused_often_enough_by_a_gate_that_lets_something_pass() 
         assert name in missed([*placebo, *five_worlds(nights=[REFUSED])])
 
 
+def test_a_few_placebos_of_the_full_preset_decide_nothing_unless_one_is_promoted() -> None:
+    few = cell(arm="placebo", seed=21, nights=[REFUSED], **FULL)
+    assert not missed([few])
+    assert missed([few | {"nights": [REFUSED | {"promoted": True}]}])
+
+
 def test_the_default_arm_is_held_to_its_goals_on_five_worlds_that_nothing_was_tuned_on() -> None:
     found = missed(five_worlds())
     assert "backward transfer" in found  # not measured is not met

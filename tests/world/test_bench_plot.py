@@ -64,3 +64,8 @@ def test_a_band_of_shares_ends_at_one() -> None:
 def test_insights_add_up_over_cycles() -> None:
     axis = panel([cell("default", 1, [4, 8, 9])], "true insights, all cycles so far")
     assert np.asarray(axis.lines[0].get_ydata()).tolist() == [3, 6, 9]
+
+
+def test_an_axis_of_shares_ends_at_one_also_where_nothing_varies() -> None:
+    axis = panel([cell("default", 1, [10, 10])], "precision of what was admitted")
+    assert axis.get_ylim()[1] <= 1.01
