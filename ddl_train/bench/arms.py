@@ -37,6 +37,8 @@ class Arm:
     """False dreams on and never trains: insights are used in context only."""
     has_feedback: bool = True
     """False keeps insights out of the pairs that are dreamt on."""
+    is_within: bool = False
+    """True draws every pair from one literature."""
     is_placebo: bool = False
     """True trains on shuffled answers; its nights must be refused."""
     has_gate: bool = True
@@ -65,6 +67,7 @@ ARMS: tuple[Arm, ...] = (
     Arm(name="no_critic", why="everything that parses is admitted", overrides=NO_THRESHOLDS),
     Arm(name="no_support", why="scores only, no likelihood", overrides=("wake.min_support=null",)),
     Arm(name="no_feedback", why="no insight is dreamt upon", has_feedback=False),
+    Arm(name="within", why="pairs of one literature only", is_within=True),
     Arm(name="no_gate", why="every night is kept", has_gate=False),
     Arm(name="uniform", why="all pairs alike", overrides=("wake.sampler={uniform: 1.0}",)),
     Arm(name="not_learned", why="samplers by their shares", overrides=("wake.sampler.learn=null",)),

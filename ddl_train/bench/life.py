@@ -1,21 +1,23 @@
 """One arm's life: the stages of `cycle.py` in their order, and what an arm does otherwise.
 
 A run that was stopped goes on from the stage it was in. What no config can say is done here: an arm
-may not sleep, may keep its insights from being dreamt upon, may study shuffled answers, or may take
-every candidate whatever the gate says.
+may not sleep, may keep its insights from being dreamt upon, may draw its pairs within one literature,
+may study shuffled answers, or may take every candidate whatever the gate says.
 """
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
 from ddl_train.bench.arms import Arm
 from ddl_train.bench.placebo import shuffle_answers
+from ddl_train.config import WakeConfig
 from ddl_train.cycle import evaluate_stage, promote_stage, sleep_stage, wake_stage
 from ddl_train.memory.index import IdArray
 from ddl_train.memory.store import Memory
-from ddl_train.records import Probe, Progress, StudyItem
+from ddl_train.records import ConceptPair, Probe, Progress, StudyItem
 from ddl_train.session import Session
 from ddl_train.storage.night import read_rows
 from ddl_train.storage.run import Run
@@ -32,6 +34,32 @@ class ForgetfulMemory(Memory):
         return ids[np.isin(ids, told)]
 
 
+class WithinMemory(Memory):
+    """Draws each batch from one literature, in turn: a folder of documents, and what they led to."""
+
+    _turn = 0
+
+    def next_batch(
+        self, cycle: int, batch_index: int, size: int, config: WakeConfig, adapter: str, seed: int
+    ) -> list[ConceptPair]:
+        self._turn = cycle + batch_index
+        return super().next_batch(cycle, batch_index, size, config, adapter, seed)
+
+    def _active_ids(self) -> IdArray:
+        ids = super()._active_ids()
+        homes = {
+            one.concept_id: {Path(one.source).parent.name}
+            for one in self.concepts()
+            if one.kind == "document"
+        }
+        for insight in self.insights():  # parents come before
+            a, b = insight.parents
+            homes[insight.concept_id] = homes[a] | homes[b]
+        in_turn = sorted({home for found in homes.values() for home in found})
+        here = {in_turn[self._turn % len(in_turn)]}
+        return ids[[homes[one] == here for one in ids.tolist()]]
+
+
 class PlaceboMemory(Memory):
     """Hands out study items with the answers of other insights."""
 
@@ -46,6 +74,8 @@ def as_arm(session: Session, arm: Arm) -> Session:
     """The session with the memory that an arm is to have."""
     if arm.is_placebo:
         return replace(session, memory=PlaceboMemory(session.run, session.embedder))
+    if arm.is_within:
+        return replace(session, memory=WithinMemory(session.run, session.embedder))
     if not arm.has_feedback:
         return replace(session, memory=ForgetfulMemory(session.run, session.embedder))
     return session
