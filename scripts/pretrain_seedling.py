@@ -16,9 +16,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch: threads sle
 
 import argparse
 import json
-import random
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,14 +25,12 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from seedling_batches import Packer
 from seedling_exam import exam_rows, measure
+from seedling_replay import write_replay
 from seedling_tokenizer import build_tokenizer
 from torch import distributed
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from ddl_train.bench.speaker import Speaker, render
-from ddl_train.world.home import Home
-from ddl_train.world.lessons import skill_rows
-from ddl_train.world.questions import is_probe_wording
+from ddl_train.bench.speaker import Speaker
 
 SIZES = {
     "base": {"hidden_size": 256, "num_hidden_layers": 4, "intermediate_size": 768, "heads": 8},
@@ -42,8 +38,6 @@ SIZES = {
 }
 PLACES = 256
 """Taught places are padded to a multiple of this."""
-SKILL_ROWS = 1_000
-"""Rows of skills in what sleep replays, beside those of the home world."""
 
 
 # ---- training -----------------------------------------------------------------------------
@@ -231,21 +225,6 @@ def train(rank: int, args: argparse.Namespace) -> None:
 # ---- export -------------------------------------------------------------------------------
 
 
-def general_rows(seed: int, skills: int) -> Iterator[dict[str, str]]:
-    """Replay for sleep: three quarters of the home world in study wordings, and skill rows."""
-    rng = random.Random(f"general/{seed}")
-    yield from Home().replay_rows()
-    kept = 0
-    while kept < skills:
-        for row in skill_rows(rng):
-            prompt, is_probe = render(row), row.template.startswith("probe")
-            if any(map(is_probe_wording, (prompt, row.completion))) or is_probe or not row.template:
-                continue  # no night may use a wording that probes are asked in
-            if kept < skills:
-                kept += 1
-                yield {"prompt": prompt, "completion": row.completion}
-
-
 def export(args: argparse.Namespace) -> None:
     tokenizer = build_tokenizer()
     model = make_model(args.size, len(tokenizer), args.seed)
@@ -254,9 +233,7 @@ def export(args: argparse.Namespace) -> None:
     model.to(torch.bfloat16).save_pretrained(args.export)
     tokenizer.save_pretrained(args.export)
     if args.size == "base":
-        with (args.export / "general.jsonl").open("w") as file:
-            for row in general_rows(args.seed, SKILL_ROWS):
-                file.write(json.dumps(row) + "\n")
+        write_replay(args.export, args.seed)
     print(json.dumps(meta))
 
 

@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 from collections import Counter
 
 import pytest
@@ -95,12 +96,25 @@ def test_a_replayed_question_comes_with_each_of_its_right_answers() -> None:
 
 
 @pytest.mark.skipif(not SEEDLING.is_dir(), reason="needs checkpoints/seedling")
-def test_the_seedling_comes_with_these_rows_and_with_skills() -> None:
+def test_the_seedling_comes_with_these_rows_with_skills_and_with_made_up_answers() -> None:
     lines = (SEEDLING / "general.jsonl").read_text(encoding="utf-8").splitlines()
     shipped = [json.loads(line) for line in lines]
     of_home = Home().replay_rows()
     assert shipped[: len(of_home)] == of_home
-    assert len(shipped) - len(of_home) == 1000
+    assert len(shipped) - len(of_home) == 1000 + 1500
+
+
+@pytest.mark.skipif(not SEEDLING.is_dir(), reason="needs checkpoints/seedling")
+def test_made_up_answers_are_to_questions_about_nothing_and_name_what_is_never_replayed() -> None:
+    home = Home()
+    known = {name for fact in home.statements for name in fact.names}
+    replayed = {row["completion"].split()[-1] for row in home.replay_rows()}
+    lines = (SEEDLING / "general.jsonl").read_text(encoding="utf-8").splitlines()[-1500:]
+    made_up = [json.loads(line) for line in lines]
+    assert not [row for row in made_up if known & set(re.findall(r"\w+", row["prompt"]))]
+    assert not [row for row in made_up if is_probe_wording(row["prompt"])]
+    said = {row["completion"].split()[-1] for row in made_up}
+    assert (known - replayed) & said
 
 
 def test_every_row_renders_through_the_prompts_of_the_roles(rows: list[Row]) -> None:
