@@ -39,7 +39,9 @@ class SleepConfig(StageConfig):
     """Share of all rows of the night in which a rejected pair is answered NONE."""
     general: list[str] = Field(default_factory=list)
     """JSONL files of `prompt` and `completion`, or text files. A prompt with several right answers
-    wants a row for each: one alone teaches that the others are wrong."""
+    wants a row for each: one alone teaches that the others are wrong. What is replayed becomes
+    likelier than what is not, unless the base's own answers to questions that nobody can answer are
+    among the rows (pseudo-rehearsal, Robins 1995)."""
     objective: Literal["sft", "sdft"] = "sft"
     """`sft` trains on the answers of the study items; `sdft` has no answers: the base, with concepts
     and insight in view, judges what the model says without (context self-distillation)."""
