@@ -6,15 +6,20 @@ from pathlib import Path
 from ddl_train.config import flatten, load_config
 from ddl_train.errors import ConfigError
 from ddl_train.records import JsonObject
-from ddl_train.storage.files import make_folder, write_text
+from ddl_train.storage.files import make_folder, sha256_of, write_text
 
 FILE = "bench.json"
 
 
 def what_runs(config: Path, overrides: list[str]) -> JsonObject:
-    """Every key of a config that tells how a model dreams, sleeps and is judged."""
-    values = load_config(config, overrides).model_dump(mode="json")
-    return {key: value for key, value in values.items() if key not in ("name", "checkpoints_dir")}
+    """What tells how a model dreams, sleeps and is judged: keys of a config, and general files."""
+    found = load_config(config, overrides)
+    values = found.model_dump(mode="json", exclude={"name", "checkpoints_dir"})
+    general = {name: Path(name) for name in found.sleep.general}
+    values["general_sha256"] = {
+        name: sha256_of(path) for name, path in general.items() if path.is_file()
+    }
+    return values
 
 
 def claim(out: Path, wanted: JsonObject) -> None:

@@ -28,6 +28,16 @@ def test_a_folder_made_with_another_learning_rate_is_refused_by_name(tmp_path: P
         claim(tmp_path, {"default": what_runs(QUICKSTART, ["sleep.learning_rate=0.002"])})
 
 
+def test_a_folder_made_with_other_general_rows_is_refused(tmp_path: Path) -> None:
+    general = tmp_path / "general.jsonl"
+    general.write_text('{"prompt": "a", "completion": "b"}\n')
+    overrides = [f"sleep.general=[{general}]"]
+    claim(tmp_path, {"default": what_runs(QUICKSTART, overrides)})
+    general.write_text('{"prompt": "a", "completion": "c"}\n')
+    with pytest.raises(ConfigError, match=r"general_sha256"):
+        claim(tmp_path, {"default": what_runs(QUICKSTART, overrides)})
+
+
 def test_what_runs_does_not_depend_on_the_name_of_the_config(tmp_path: Path) -> None:
     copy = tmp_path / "other.yaml"
     copy.write_text(QUICKSTART.read_text())
