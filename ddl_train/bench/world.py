@@ -41,8 +41,8 @@ SCALES = {
         preset="standard",
         num_cycles=8,
         overrides=(
-            "wake.num_pairs=96",
-            "wake.batch_size=48",
+            "wake.num_pairs=72",  # what a night of one minute can hold: LOG.md
+            "wake.batch_size=36",
             "evaluate.max_items=300",
         ),
     ),
