@@ -71,7 +71,6 @@ QUICK = Scale(
     overrides=(
         "wake.num_pairs=256",
         "sleep.kinds=[forward, reverse]",
-        "sleep.items_per_kind=1",
         "sleep.num_train_epochs=8",
         "sleep.per_device_train_batch_size=16",
         "evaluate.num_dream_pairs=16",
