@@ -4,10 +4,9 @@
     memory gains insights; the current adapter changes only when promote says so
 
 Stages return records. Run state changes only on the lines marked STATE, here, where sources are
-read (`ingest.py`), and where a smaller delta of a refused night is tried (`scaling.py`). A run that
-was stopped or killed goes on from the stage it was in, and wake from the batch that memory still
-owes: calling a stage again repeats at most that batch, or the trainer's steps since its last
-checkpoint.
+read (`ingest.py`), and where a smaller delta of a refused night is tried (`scaling.py`). A stopped
+run goes on from the stage it was in, and wake from the batch that memory still owes: calling a stage
+again repeats at most that batch, or the trainer's steps since its last checkpoint.
 """
 
 from collections.abc import Sequence

@@ -52,8 +52,10 @@ def unanswerable(rng: random.Random, home: Home, count: int) -> list[str]:
     asked = []
     while len(asked) < count:
         known = rng.choice(home.statements)
-        drawn = [names.draw(kind_of(name) or "") for name in (known.subject, known.object)]
-        if made := questions(Fact(known.relation, *drawn), rng.choice((FORWARD, REVERSE))):
+        kinds = kind_of(known.subject), kind_of(known.object)
+        assert kinds[0] is not None and kinds[1] is not None  # home has no name of another kind
+        unknown = Fact(known.relation, names.draw(kinds[0]), names.draw(kinds[1]))
+        if made := questions(unknown, rng.choice((FORWARD, REVERSE))):
             asked.append(rng.choice(made).text)
     return asked
 

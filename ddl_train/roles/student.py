@@ -8,7 +8,7 @@ that throws out answers which the insight does not hold.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Literal
 
@@ -61,12 +61,10 @@ def write_items(
     prompts = [pack.render(f"{family}_{kind}", idea=insight.text) for insight, kind in asked]
     answers, usage = _write(engine, prompts, num_items, seed)
     items: list[StudyItem] = []
-    texts: list[str] = []
     seen: set[tuple[int, str, str]] = set()
     for place, answer in enumerate(answers):
         insight, kind = asked[place // num_items]
-        parts = pack.parse_qa(answer.text)
-        if parts is None:
+        if (parts := pack.parse_qa(answer.text)) is None:
             continue
         question, reply = parts
         # a kind that was asked twice may answer one question in two ways: the first is the surest
@@ -84,9 +82,9 @@ def write_items(
                 is_checked=answer.is_finished or min_answer_support is None,
             )
         )
-        texts.append(insight.text)
     if min_answer_support is None:
         return items, usage
+    texts = {insight.insight_id: insight.text for insight in insights}
     checked, more = _check(engine, pack, items, texts, min_answer_support)
     return checked, usage + more
 
@@ -108,16 +106,16 @@ def _check(
     engine: Engine,
     pack: PromptPack,
     items: Sequence[StudyItem],
-    texts: Sequence[str],
+    texts: Mapping[int, str],
     least: float,
 ) -> tuple[list[StudyItem], Usage]:
     """Mark the items whose answer the base, given the insight, finds too improbable."""
     questions = [
         Continuation(
-            prompt=pack.render("answer", question=item.question, context=[text]),
+            prompt=pack.render("answer", question=item.question, context=[texts[item.insight_id]]),
             continuation=item.answer,
         )
-        for item, text in zip(items, texts, strict=True)
+        for item in items
     ]
     found, usage = engine.loglikelihood(questions, adapter=BASE)
     return [
