@@ -17,7 +17,7 @@ NO_THRESHOLDS = (
     "wake.max_disagreement=null",
     "evaluate.canaries_per_kind=null",
 )
-CAPPED = "max_insights=36"
+CAPPED = "max_insights=32"
 """A third of what eight cycles admit on the `standard` preset."""
 ATTENTION = "[q_proj,k_proj,v_proj,o_proj]"
 MLP = "[gate_proj,up_proj,down_proj]"

@@ -9,7 +9,7 @@ from ddl_train.bench.tables import figure, plain
 from ddl_train.records import JsonObject
 
 NUM_PLACEBO_NIGHTS = 20
-FULL_PRESET, FULL_CYCLES, FULL_SEEDS, FIRST_SEED = "standard", 8, 5, 21
+FULL_PRESET, FULL_CYCLES, FULL_SEEDS, FIRST_SEED = "standard", 8, 5, 31
 """The goals of the default arm refer to this many worlds that nothing was tuned on; of less they are
 shown and decide nothing."""
 STRICT = "precision, contested as wrong"

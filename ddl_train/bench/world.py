@@ -1,8 +1,8 @@
 """`ddl-train bench world`: which recipe of waking and sleeping wins where the truth is known.
 
-Every cell (arm, seed) is a run of its own on a world of its own, judged by the oracle; seeds from 21
-on were not used for tuning. Tables, a plot and the goals are made from the cells there are, so arms and seeds can be
-added to the same folder later.
+Every cell (arm, seed) is a run of its own on a world of its own, judged by the oracle; seeds from 31
+on were not used for tuning. Tables, a plot and the goals are made from the cells there are, so arms
+and seeds can be added to the same folder later.
 """
 
 import json
@@ -41,8 +41,8 @@ SCALES = {
         preset="standard",
         num_cycles=8,
         overrides=(
-            "wake.num_pairs=72",  # what a night of one minute can hold: LOG.md
-            "wake.batch_size=36",
+            "wake.num_pairs=64",  # what a night of one minute can hold: LOG.md
+            "wake.batch_size=32",
             "evaluate.max_items=300",
         ),
     ),
