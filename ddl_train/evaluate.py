@@ -108,7 +108,7 @@ def evaluate(
     )
     results = old | {(one.suite, one.probe_id): one for one in fresh}
     answered = (
-        _now_dreamt(results[one.suite, one.probe.probe_id], one.probe, suites.dreamt)
+        _as_of_now(results[one.suite, one.probe.probe_id], one.probe, suites)
         for one in suites.asked
     )
     texts, weighing = _weigh_texts(engine, suites.texts, adapter, progress)
@@ -196,8 +196,10 @@ def _weigh_texts(
     return found, usage
 
 
-def _now_dreamt(result: ItemResult, probe: Probe, dreamt: Mapping[str, bool]) -> ItemResult:
-    """A result taken over from an earlier cycle may since have been dreamt."""
+def _as_of_now(result: ItemResult, probe: Probe, suites: Suites) -> ItemResult:
+    """A result taken over from an earlier cycle may since have been dreamt, or be of last night."""
+    if result.suite == "uptake":
+        result = replace(result, is_tonight=probe.insight_id in suites.tonight)
     if probe.about is None:
         return result
-    return replace(result, is_dreamt=dreamt.get(normalise(probe.about)))
+    return replace(result, is_dreamt=suites.dreamt.get(normalise(probe.about)))

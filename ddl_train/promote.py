@@ -6,10 +6,12 @@ refused, so that a person sees the whole picture. The rules, each in its file un
 
     complete      the reports hold the same items and texts in the same order, all finite, with no
                   suite missing
-    uptake        more right answers than the current adapter: the lower confidence bound of the
-                  paired difference is above the noise floor of null nights, an exact paired test
-                  agrees, and there are at least `min_items` items
-    truth         the same for `mode: strict`, on questions not known to be about undreamt things
+    uptake        more right answers about tonight's insights than the current adapter: the lower
+                  confidence bound of the paired difference is above the noise floor of null nights,
+                  an exact paired test agrees, and there are at least `min_items` items
+    earlier       more right answers about all insights together: what a night takes from earlier
+                  ones it outweighs
+    truth         the same as uptake for `mode: strict`, on questions not known to be about undreamt things
     harms         retention, skill, false memories, diversity, the critic's canaries, the form of
                   answers, token loss and divergence: within bounds against the current adapter and
                   against the base (`gate/harms.py` has the table)
@@ -28,7 +30,7 @@ from collections.abc import Sequence
 from ddl_train.config import PromoteConfig
 from ddl_train.gate.checks import Check, check_completeness
 from ddl_train.gate.decision import decide
-from ddl_train.gate.gains import check_gain, spend_alpha
+from ddl_train.gate.gains import check_earlier, check_gain, spend_alpha
 from ddl_train.gate.harms import check_harms, is_forgetting
 from ddl_train.gate.scaling import CHOOSE, DECIDE, half_of
 from ddl_train.records import EvalReport, Promotion
@@ -72,6 +74,7 @@ def check_night(
         return checks
     alpha, luck = spend_alpha(history, num_nights, config)
     checks += [luck, *check_gain("uptake", candidate, current, alpha, config)]
+    checks += check_earlier(candidate, current)
     if config.mode == "strict":
         checks += check_gain("truth", candidate, current, alpha, config)
     return checks + check_harms(candidate, current, base, config)

@@ -205,6 +205,19 @@ def test_what_an_adapter_has_answered_is_not_asked_again(tmp_path: Path) -> None
         ask(new, BASE, known=known)
 
 
+def test_insights_are_of_tonight_until_the_adapter_in_use_was_trained_on_them() -> None:
+    known = ask(build(6), "night")
+    assert {item.is_tonight for item in known.items} == {True}
+    later = ask(build(0, 6), "night", known=known)
+    assert [item.is_tonight for item in later.items] == [False] * 12
+
+
+def test_only_uptake_is_of_a_night(tmp_path: Path) -> None:
+    truth = [write(tmp_path / "truth.jsonl", probe(1, about="sub0 may relieve ail0"))]
+    items = ask(build(truth=truth), "night").items
+    assert {item.is_tonight for item in items if item.suite == "truth"} == {None}
+
+
 def test_a_probe_that_stands_in_memory_is_refused_by_name(tmp_path: Path) -> None:
     truth = write(tmp_path / "truth.jsonl", probe(1), probe(2))
     (tmp_path / "book.txt").write_text("which of the colours is number 1?")

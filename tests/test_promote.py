@@ -88,6 +88,50 @@ def test_a_night_that_learned_and_forgot_nothing_is_promoted() -> None:
     assert decide(config=STRICT).promoted
 
 
+def after_a_night(adapter: str, *, tonight: int, earlier: int) -> EvalReport:
+    """So many right of 20 questions about 10 insights of tonight, and of 200 about earlier ones."""
+    new = [replace(one, is_tonight=True) for one in items("uptake", 20, tonight)]
+    old = [
+        replace(one, probe_id=f"old {one.probe_id}", cluster=f"old {one.cluster}", is_tonight=False)
+        for one in items("uptake", 200, earlier)
+    ]
+    return with_suite(report(adapter, uptake=0), "uptake", [*new, *old])
+
+
+SINCE = after_a_night("current", tonight=4, earlier=190)
+
+
+def test_what_a_night_must_show_does_not_grow_with_what_was_learned_before() -> None:
+    night = after_a_night("tonight", tonight=20, earlier=180)
+    promotion = decide(night, SINCE, after_a_night(BASE, tonight=4, earlier=40))
+    assert promotion.promoted, promotion.reasons
+    assert promotion.numbers["uptake_gain"] == pytest.approx(16 / 20)
+    assert promotion.numbers["earlier_gain"] == pytest.approx(-10 / 200)
+    assert promotion.numbers["uptake_net_gain"] == pytest.approx(6 / 220)
+    assert (
+        "ok: of 200 questions about earlier insights 180 are right, 190 under the current adapter; "
+        "with tonight's, 200 of 220 and 194"
+    ) in promotion.reasons
+
+
+def test_a_gain_in_earlier_insights_alone_is_no_night() -> None:
+    before = after_a_night("current", tonight=4, earlier=100)
+    night = after_a_night("tonight", tonight=4, earlier=200)
+    checks = check_night(night, before, after_a_night(BASE, tonight=4, earlier=40), [], CONFIG)
+    assert {one.rule for one in checks if one.state == "refused"} == {"uptake"}
+
+
+@pytest.mark.parametrize("earlier", [174, 100])
+def test_a_night_that_takes_as_much_as_it_gives_is_refused_and_tried_with_less(
+    earlier: int,
+) -> None:
+    night = after_a_night("tonight", tonight=20, earlier=earlier)
+    checks = check_night(night, SINCE, after_a_night(BASE, tonight=4, earlier=40), [], CONFIG)
+    (refused,) = [one for one in checks if one.state == "refused"]
+    assert refused.sentence.endswith(": the night takes as much as it gives")
+    assert failed_only_by_forgetting(checks)
+
+
 def test_the_first_night_is_compared_with_the_base_once() -> None:
     promotion = decide(current=BASE_REPORT)
     assert promotion.promoted
@@ -208,11 +252,14 @@ def test_a_night_refused_for_its_divergence_alone_may_pass_with_less_of_its_delt
         (decide(replace(GOOD, adapter=BASE)), "is already in use"),
         (decide(base=replace(BASE_REPORT, adapter="other")), "report of the base is one of other"),
         # no gain
-        (decide(replace(CURRENT, adapter="tonight")), "uptake rose by 0.000"),
+        (decide(replace(CURRENT, adapter="tonight")), "uptake of tonight's insights rose by 0.000"),
         (decide(config=CONFIG.model_copy(update={"min_gain": 0.5})), "null night may bring 0.500"),
-        (decide(report("tonight", uptake=13)), "uptake rose by 0.025"),
-        (decide(report("tonight", uptake=4)), "uptake fell by 0.200"),
-        (decide(report("tonight", uptake=34), config=STRICT), "truth rose by 0.000"),
+        (decide(report("tonight", uptake=13)), "uptake of tonight's insights rose by 0.025"),
+        (decide(report("tonight", uptake=4)), "uptake of tonight's insights fell by 0.200"),
+        (
+            decide(report("tonight", uptake=34), config=STRICT),
+            "truth of what was dreamt rose by 0.000",
+        ),
         (
             decide(
                 without("truth")(GOOD),

@@ -2,7 +2,8 @@
 
 Three things must hold: enough items; a lower confidence bound of the paired difference above the
 noise floor; and an exact paired test at the same alpha, which keeps its word where a bootstrap of a
-dozen clusters does not.
+dozen clusters does not. Uptake is tested on tonight's insights, so that what a night must show does
+not grow with all that was learned before; what it takes from earlier ones it must outweigh.
 """
 
 from collections.abc import Sequence
@@ -11,6 +12,9 @@ from ddl_train.config import PromoteConfig
 from ddl_train.gate.checks import Check, State, gained, interval_of, mean, size_of, suite_of
 from ddl_train.probes.statistics import exact_gain_test, items_needed
 from ddl_train.records import EvalReport, ItemResult, Promotion
+
+COUNTED = {"uptake": "tonight's insights", "truth": "what was dreamt"}
+"""What the items are about that a gain is tested on, by suite."""
 
 
 def spend_alpha(
@@ -59,11 +63,22 @@ def _share_of(night: Promotion) -> float:
 def check_gain(
     suite: str, candidate: EvalReport, current: EvalReport, alpha: float, config: PromoteConfig
 ) -> list[Check]:
-    """One check, and a warning with the number of items it would take when too few could tell."""
+    """One check, and a warning with the number of items it would take when too few could tell.
+
+    Args:
+        suite: `uptake`, of which tonight's items count, or `truth`, of which those about something
+            dreamt do.
+        candidate: report of tonight's adapter.
+        current: of the adapter in use.
+        alpha: chance at which a night may pass that gained nothing.
+        config: limits.
+    """
+    about = COUNTED[suite]
     after, before = _counted(candidate, suite), _counted(current, suite)
     if len(after) < config.min_items:
-        of_what = "items" if suite == "uptake" else "items about what was dreamt"
-        sentence = f"{suite} has {len(after)} {of_what}; at least {config.min_items} are needed"
+        sentence = (
+            f"{suite} has {len(after)} items about {about}; at least {config.min_items} are needed"
+        )
         numbers = {f"{suite}_items": float(len(after))}
         return [Check(rule=suite, state="refused", sentence=sentence, numbers=numbers)]
     differences, clusters = gained(after, before)
@@ -74,8 +89,8 @@ def check_gain(
     verb = "rose" if interval.mean >= 0 else "fell"
     shares = [mean([float(item.is_correct) for item in items]) for items in (before, after)]
     sentence = (
-        f"{suite} {verb} by {abs(interval.mean):.3f} over the current adapter, from {shares[0]:.3f} "
-        f"to {shares[1]:.3f} ({size_of(interval)}), and by {interval.low:+.3f} at least, at "
+        f"{suite} of {about} {verb} by {abs(interval.mean):.3f} over the current adapter, from "
+        f"{shares[0]:.3f} to {shares[1]:.3f} ({size_of(interval)}), and by {interval.low:+.3f} at least, at "
         f"{100 * (1 - alpha):.4g} % confidence; exact p {p_value:.2g}; a null night may bring "
         + ("0, which was not measured" if config.min_gain is None else f"{floor:.3f}")
     )
@@ -95,14 +110,39 @@ def check_gain(
     needed = items_needed(interval, config.effect, alpha=alpha)
     if not is_shown and needed and needed > interval.num_items:
         sentence = (
-            f"{suite} has {interval.num_items} items; about {needed} would show a gain of "
+            f"{suite} has {interval.num_items} items about {about}; some {needed} would show a gain of "
             f"{floor + config.effect:g} four times in five"
         )
         checks.append(Check(rule=suite, state="warn", sentence=sentence))
     return checks
 
 
+def check_earlier(candidate: EvalReport, current: EvalReport) -> list[Check]:
+    """Whether a night gives more than it takes: nothing to say where there is no earlier insight."""
+    after, before = (suite_of(one, "uptake") for one in (candidate, current))
+    was, now = (
+        [item.is_correct for item in items if item.is_tonight is False] for items in (before, after)
+    )
+    if not was:
+        return []
+    num_before, num_after = (sum(item.is_correct for item in items) for items in (before, after))
+    sentence = (
+        f"of {len(was)} questions about earlier insights {sum(now)} are right, {sum(was)} under the "
+        f"current adapter; with tonight's, {num_after} of {len(after)} and {num_before}"
+    )
+    numbers = {
+        "earlier_gain": (sum(now) - sum(was)) / len(was),
+        "uptake_net_gain": (num_after - num_before) / len(after),
+    }
+    if num_after > num_before:
+        return [Check(rule="earlier", state="ok", sentence=sentence, numbers=numbers)]
+    sentence += ": the night takes as much as it gives"
+    return [Check(rule="earlier", state="refused", sentence=sentence, numbers=numbers)]
+
+
 def _counted(report: EvalReport, suite: str) -> list[ItemResult]:
-    """A night cannot be blamed for what was never dreamt."""
+    """A night cannot be blamed for what was never dreamt, nor praised for what was known before it."""
     items = suite_of(report, suite)
-    return items if suite == "uptake" else [one for one in items if one.is_dreamt is not False]
+    if suite == "uptake":
+        return [one for one in items if one.is_tonight is not False]
+    return [one for one in items if one.is_dreamt is not False]

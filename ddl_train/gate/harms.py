@@ -95,7 +95,9 @@ def check_harms(
 
 def is_forgetting(rule: str) -> bool:
     """True for rules that a smaller delta may mend."""
-    return rule in TEXT_HARMS or any(one.name == rule and one.is_forgetting for one in HARMS)
+    return rule in (*TEXT_HARMS, "earlier") or any(
+        one.name == rule and one.is_forgetting for one in HARMS
+    )
 
 
 def _of_items(

@@ -48,6 +48,8 @@ class Suites:
     """Text sets whose token loss and divergence from the base are measured, by name."""
     dreamt: Mapping[str, bool]
     """Normalised statement that a probe is about -> whether an admitted insight states it."""
+    tonight: frozenset[int] = frozenset()
+    """Insights that the adapter in use was not trained on."""
     missing: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     """What was left out, in sentences."""
@@ -127,6 +129,7 @@ def build_suites(
         asked=tuple(asked),
         texts=texts,
         dreamt=dreamt,
+        tonight=frozenset(new),
         missing=tuple(_missing(config, {one.suite for one in asked}, texts)),
         notes=tuple(notes),
     )

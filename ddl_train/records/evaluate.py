@@ -44,6 +44,8 @@ class ItemResult:
     """Resampling unit: items of one insight or one document share it."""
     is_dreamt: bool | None = None
     """True when an admitted insight states what it asks about; None when not known."""
+    is_tonight: bool | None = None
+    """True when the adapter in use was not trained on the insight; None outside of uptake."""
     is_finished: bool | None = None
     """True when a generated answer came to an end by itself; None for ranked ones."""
 

@@ -22,6 +22,7 @@ items = st.builds(
     answer=st.none() | words,
     cluster=words,
     is_dreamt=st.none() | st.booleans(),
+    is_tonight=st.none() | st.booleans(),
 )
 reports = st.builds(
     EvalReport,
