@@ -1,4 +1,4 @@
-"""The quickstart as a user gets it, two of its days and nights, to what it prints at the end."""
+"""The quickstart as a user gets it, its first day and night, to what it prints at the end."""
 
 import json
 import os
@@ -41,7 +41,7 @@ def lived(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, dict[str, Any]
     (checkout / "configs").symlink_to(ROOT / "configs")
     world = "checkpoints/quickstart-world"
     ddl("world", world, "--seed", "7", "--preset", "quickstart", cwd=checkout)
-    printed = ddl("run", "configs/quickstart.yaml", "num_cycles=2", "--quiet", cwd=checkout)
+    printed = ddl("run", "configs/quickstart.yaml", "num_cycles=1", "--quiet", cwd=checkout)
     return printed, json.loads(ddl("status", "quickstart", "--json", cwd=checkout))
 
 
@@ -57,11 +57,8 @@ def test_it_says_what_was_dreamt_learned_and_forgotten(lived: tuple[str, dict[st
         assert part in printed
 
 
-def test_every_cycle_is_lived_and_the_first_night_promoted(
-    lived: tuple[str, dict[str, Any]],
-) -> None:
-    first, _ = lived[1]["cycles"]
-    assert first["promoted"]
+def test_its_first_night_is_promoted(lived: tuple[str, dict[str, Any]]) -> None:
+    assert [cycle["promoted"] for cycle in lived[1]["cycles"]] == [True]
 
 
 def test_the_promoted_adapter_knows_its_ideas_and_the_base_is_at_chance(
