@@ -11,7 +11,7 @@ refused, so that a person sees the whole picture. The rules, each in its file un
                   an exact paired test agrees, and there are at least `min_items` items
     earlier       more right answers about all insights together: what a night takes from earlier
                   ones it outweighs
-    truth         the same as uptake for `mode: strict`, on questions not known to be about undreamt things
+    truth         as uptake, for `mode: strict`, on questions not known to be about undreamt things
     harms         retention, skill, false memories, diversity, the critic's canaries, the form of
                   answers, token loss and divergence: within bounds against the current adapter and
                   against the base (`gate/harms.py` has the table)
