@@ -77,7 +77,9 @@ def load_state(path: Path, model: Any, optimizer: Any | None) -> dict[str, Any]:
             parameter.copy_(file.get_tensor(f"model.{name}"))
             if optimizer is not None:
                 keys = ("step", "exp_avg", "exp_avg_sq")
-                optimizer.state[parameter] = {k: file.get_tensor(f"{k}.{name}") for k in keys}
+                optimizer.state[parameter] = {
+                    k: file.get_tensor(f"{k}.{name}").to(parameter.device) for k in keys
+                }
         meta: dict[str, Any] = json.loads(file.metadata()["meta"])
     return meta
 
@@ -255,7 +257,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--device", default="cpu")
     parser.add_argument(
-        "--workers", type=int, default=2, help="processes that share a step; 1 on a GPU"
+        "--workers", type=int, help="processes that share a step; 2, and 1 on a GPU (no more there)"
     )
     parser.add_argument("--threads", type=int, default=1, help="threads of each worker")
     parser.add_argument("--exam", type=int, default=96, help="rows of each skill in a quick exam")
@@ -263,6 +265,18 @@ def main() -> None:
     parser.add_argument("--no-compile", dest="compile", action="store_false")
     parser.add_argument("--export", type=Path, help="write a model folder from the state, and stop")
     args = parser.parse_args()
+    is_cpu = args.device == "cpu"
+    args.workers = args.workers or (2 if is_cpu else 1)
+    if args.workers > 1 and not is_cpu:
+        parser.error(
+            f"--workers {args.workers}: got {args.device}, and only a CPU is shared; give 1"
+        )
+    if args.sequences % args.workers:
+        parser.error(f"--sequences {args.sequences}: cannot be shared by {args.workers} workers")
+    if not 0 < args.decay <= 1:
+        parser.error(f"--decay {args.decay}: expected more than 0 and at most 1")
+    if args.export and not (args.work / "state.safetensors").is_file():
+        parser.error(f"{args.work}: holds no state to export; train first")
     if args.export:
         export(args)
     else:

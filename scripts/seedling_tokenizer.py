@@ -8,7 +8,6 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 from itertools import pairwise
-from pathlib import Path
 
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
@@ -128,10 +127,4 @@ def build_tokenizer() -> PreTrainedTokenizerFast:
         add_prefix_space=True,
     )
     tokenizer.chat_template = CHAT_TEMPLATE
-    return tokenizer
-
-
-def save_tokenizer(folder: Path) -> PreTrainedTokenizerFast:
-    tokenizer = build_tokenizer()
-    tokenizer.save_pretrained(folder)
     return tokenizer
