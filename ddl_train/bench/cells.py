@@ -161,6 +161,8 @@ def _read_cell(path: Path, overrides: list[str]) -> JsonObject:
         cell: JsonObject = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise ConfigError(f"{path}: is damaged; delete it, and it is measured again") from error
+    if not isinstance(cell, dict) or not isinstance(cell.get("overrides"), list):
+        raise ConfigError(f"{path}: is damaged; delete it, and it is measured again")
     if cell["overrides"] != overrides:
         raise ConfigError(
             f"{path}: was made with {' '.join(cell['overrides'])}; its arm is now "

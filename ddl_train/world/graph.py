@@ -8,6 +8,7 @@ Asides share names with facts and compose to nothing.
 Not here: what follows from the facts (the oracle), nor how they are told (the documents).
 """
 
+import math
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -58,6 +59,16 @@ class WorldSpec:
         for name in ("substances", "factors", "ailments", "literatures"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name}: got {getattr(self, name)}, expected 1 or more")
+        degrees = (self.substance_degree, self.factor_degree, self.ailment_degree)
+        for name in ("bridges", "asides", "notes", "fillers"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name}: got {getattr(self, name)}, expected 0 or more")
+        if not all(0 <= degree < math.inf for degree in degrees):
+            raise ValueError(f"degrees: got {degrees}, expected finite numbers of 0 or more")
+        if not 0 <= self.alias_share <= 1:
+            raise ValueError(f"alias_share: got {self.alias_share}, expected 0 to 1")
+        if not 0 < self.skew < math.inf:
+            raise ValueError(f"skew: got {self.skew}, expected a finite number above 0")
         if self.factors < self.literatures or self.bridges > self.factors:
             raise ValueError(
                 f"got {self.factors} factors for {self.literatures} literatures and "

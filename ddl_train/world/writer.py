@@ -8,13 +8,13 @@ import json
 import os
 import shutil
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from ddl_train.errors import ConfigError, ResourceError
 from ddl_train.records import JsonObject, Probe
-from ddl_train.world.documents import WORLD_FILE, grow, tell, world_json, write_documents
+from ddl_train.world.documents import WORLD_FILE, Document, grow, tell, world_json, write_documents
 from ddl_train.world.oracle import Oracle
 from ddl_train.world.presets import Preset, load_preset
 from ddl_train.world.probes import false_memory_probes, truth_probes
@@ -49,7 +49,7 @@ def write_world(out: str | Path, *, seed: int, preset: str | Preset) -> WorldFil
     world = grow(seed, chosen.world)
     truth = world_json(world, chosen.name)
     suites = make_probes(Oracle.of(world), chosen, seed)
-    is_new = not _holds(out, truth, suites)
+    is_new = not _holds(out, truth, suites, tell(world, chosen.documents))
     if is_new:
         folder = out.with_name(f".{out.name}.{uuid.uuid4().hex[:8]}")
         try:
@@ -66,8 +66,13 @@ def write_world(out: str | Path, *, seed: int, preset: str | Preset) -> WorldFil
             if out.is_dir() and not any(out.iterdir()):
                 out.rmdir()
             # another process may have put the same world there meanwhile
-            if not _holds(out, truth, suites):
-                _move(folder, out, truth, suites)
+            if not _holds(out, truth, suites, tell(world, chosen.documents)):
+                try:
+                    os.replace(folder, out)
+                except OSError as error:
+                    if not _holds(out, truth, suites, tell(world, chosen.documents)):
+                        why = f"{out}: the folder cannot be made ({error.strerror})"
+                        raise ResourceError(why) from error
         finally:
             shutil.rmtree(folder, ignore_errors=True)
     else:
@@ -81,14 +86,6 @@ def write_world(out: str | Path, *, seed: int, preset: str | Preset) -> WorldFil
     )
 
 
-def _move(folder: Path, out: Path, truth: str, suites: dict[str, list[Probe]]) -> None:
-    try:
-        os.replace(folder, out)
-    except OSError as error:
-        if not _holds(out, truth, suites):
-            raise ResourceError(f"{out}: the folder cannot be made ({error.strerror})") from error
-
-
 def make_probes(oracle: Oracle, preset: Preset, seed: int) -> dict[str, list[Probe]]:
     """All suites of a world, by the stem of their files."""
     return {
@@ -100,7 +97,9 @@ def make_probes(oracle: Oracle, preset: Preset, seed: int) -> dict[str, list[Pro
     }
 
 
-def _holds(out: Path, truth: str, suites: dict[str, list[Probe]]) -> bool:
+def _holds(
+    out: Path, truth: str, suites: dict[str, list[Probe]], documents: Iterable[Document]
+) -> bool:
     """Whether this very world is there; refuses to write over anything else."""
     if not out.exists() or (out.is_dir() and not any(out.iterdir())):
         return False
@@ -108,11 +107,16 @@ def _holds(out: Path, truth: str, suites: dict[str, list[Probe]]) -> bool:
     files |= {
         out / PROBES / f"{suite}.jsonl": probe_lines(found) for suite, found in suites.items()
     }
-    if all(
-        path.is_file() and path.read_text(encoding="utf-8") == text for path, text in files.items()
+    texts = {out / DOCS / told.path: told.text for told in documents}
+    files |= texts
+    if set((out / DOCS).rglob("*.md")) == texts.keys() and all(
+        path.is_file() and path.read_bytes() == text.encode() for path, text in files.items()
     ):
         return True
-    raise ConfigError(f"{out}: holds something other than this world; give a folder of its own")
+    raise ConfigError(
+        f"{out}: holds something other than this world, or not all of it; give a folder of its own, "
+        f"or delete this one"
+    )
 
 
 def probe_lines(probes: Sequence[Probe]) -> str:

@@ -38,6 +38,9 @@ def test_world_writes_documents_probes_and_the_truth(tmp_path: Path) -> None:
     again = RUNNER.invoke(app_of(world), [str(out), "--seed", "2", "--preset", "small"])
     assert again.exit_code == 0
     assert "holds" in again.stdout
+    next((out / "docs").rglob("*.md")).unlink()
+    broken = RUNNER.invoke(app_of(world), [str(out), "--seed", "2", "--preset", "small"])
+    assert "or not all of it" in str(broken.exception)
 
 
 def test_the_bench_names_its_arms_without_a_model() -> None:

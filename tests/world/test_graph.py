@@ -1,7 +1,9 @@
 """Graphs of facts."""
 
 import itertools
+import math
 import time
+from typing import Any
 
 import pytest
 
@@ -69,7 +71,18 @@ def test_growth_is_linear_in_the_size() -> None:
     assert time.monotonic() - started < 20
 
 
-@pytest.mark.parametrize("wrong", [{"factors": 0}, {"factors": 2, "literatures": 3}])
-def test_an_impossible_world_is_refused(wrong: dict[str, int]) -> None:
-    with pytest.raises(ValueError, match="factors"):
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"factors": 0},
+        {"factors": 2, "literatures": 3},
+        {"skew": 0},
+        {"skew": math.nan},
+        {"substance_degree": math.nan},
+        {"alias_share": -5},
+        {"asides": -5},
+    ],
+)
+def test_an_impossible_world_is_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="expected"):
         WorldSpec(**({"substances": 3, "factors": 3, "ailments": 3} | wrong))

@@ -1,12 +1,14 @@
 """What the seedling's skills are measured with."""
 
 import math
+from pathlib import Path
 
 import pytest
 
 from ddl_train.bench.critique import auc, auc_interval
 from ddl_train.bench.pairs import PairSource
-from ddl_train.bench.seedling import SkillRow, table
+from ddl_train.bench.seedling import SkillRow, run, table
+from ddl_train.errors import ConfigError, ModelError
 from ddl_train.world.language import chain, parse
 
 
@@ -51,3 +53,14 @@ def test_a_missed_goal_is_said_in_the_table() -> None:
     row = {"skill": "x", "value": 0.9, "low": 0.8, "high": 1, "num_items": 9, "goal": 0.97}
     assert "0.97 missed" in table({"rows": [row | {"is_met": False}]})
     assert "met" not in table({"rows": [row | {"goal": None, "is_met": True}]})
+
+
+def test_a_table_that_cannot_be_written_is_said_before_anything_is_measured(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="is a folder"):
+        run(tmp_path, out=tmp_path)
+
+
+def test_a_folder_without_a_model_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text("{}")
+    with pytest.raises(ModelError, match="cannot be read as a model"):
+        run(tmp_path)
