@@ -46,7 +46,7 @@ def test_auc_counts_pairs(right: list[float], wrong: list[float], value: float) 
 def test_auc_of_nothing_is_unknown_and_misses_its_goal() -> None:
     assert math.isnan(auc([1.0], []))
     row = SkillRow(skill="critic", value=math.nan, low=0.0, high=1.0, num_items=1, goal=0.99)
-    assert not row.is_met
+    assert not row.is_met()
 
 
 def test_a_missed_goal_is_said_in_the_table() -> None:
@@ -64,3 +64,12 @@ def test_a_folder_without_a_model_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text("{}")
     with pytest.raises(ModelError, match="cannot be read as a model"):
         run(tmp_path)
+
+
+def test_quick_misses_a_goal_only_where_the_whole_interval_does() -> None:
+    row = SkillRow(skill="study", value=0.95, low=0.76, high=0.99, num_items=20, goal=0.97)
+    assert not row.is_met()
+    assert row.is_met(quick=True)
+    assert not SkillRow(
+        skill="study", value=0.5, low=0.3, high=0.7, num_items=20, goal=0.97
+    ).is_met(quick=True)
