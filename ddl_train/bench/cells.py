@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from ddl_train.bench.answers import examine_answers
 from ddl_train.bench.arms import Arm
 from ddl_train.bench.discovery import measure_discovery
 from ddl_train.bench.exam import examine
@@ -33,7 +34,7 @@ from ddl_train.world.writer import write_world
 WORLD_SEEDS = 5_000
 """Worlds of the bench lie beyond those of the quickstart, the suite and the seedling's own bench. The
 recipe was tuned on the first thirty; what is reported is of those from 31 on."""
-FORMAT = 5
+FORMAT = 6
 """Of a cell: what it holds, and how that is measured."""
 OWN_KEYS = ("name", "checkpoints_dir", "seed", "num_cycles", "memory.sources")
 """What every cell is given by the bench, as are the suites of `evaluate`."""
@@ -133,6 +134,7 @@ def run_cell(
             "world": asdict(take_census(load_world(folder))),
             "base_sha256": session.engine.base_sha256,
             **measure(session, oracle, in_use),
+            "answers": examine_answers(session, oracle, probes, in_use),
             "exam": examine(
                 session,
                 oracle,

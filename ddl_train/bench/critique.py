@@ -1,8 +1,8 @@
 """How well a seedling's critic tells its own right proposals from its own wrong ones.
 
-A good generator makes few wrong proposals, too few to measure a critic on. So on pairs that compose
-to nothing it is also kept from answering NONE, and what it then claims is judged too: wrong ideas
-in its own words, as it would make them if it made more.
+`proposals` are what it says of pairs as a world has them, where few compose: a good generator makes
+few wrong ones. So on pairs that compose to nothing it is also kept from answering NONE (`forced`),
+and what it then claims is judged too: wrong ideas in its own words, if it made more of them.
 """
 
 import math
@@ -40,7 +40,21 @@ def auc_interval(value: float, num_right: int, num_wrong: int) -> tuple[float, f
     return max(0.0, value - spread), min(1.0, value + spread)
 
 
-def own_proposals(speaker: Speaker, source: PairSource, count: int) -> list[Judged]:
+def proposals(speaker: Speaker, source: PairSource, pairs: Sequence[Pair]) -> list[Judged]:
+    """What is claimed of pairs, judged by the oracle of their world.
+
+    Left out is what is contested or stated already, since neither a right nor a wrong insight.
+    """
+    judged = []
+    for pair, text in zip(pairs, speaker.reply([pair.prompt for pair in pairs]), strict=True):
+        idea = parse_idea(text)
+        truth = source.judge(pair, idea[2] if idea else None)
+        if IDEA_PATTERN.match(text) and truth not in ("contested", "already_stated"):
+            judged.append((pair, text, truth == "true"))
+    return judged
+
+
+def forced(speaker: Speaker, source: PairSource, count: int) -> list[Judged]:
     """Ideas on pairs that compose, and on as many that do not, half of them sharing a name."""
     linked = source.composing(count)
     loose = source.unlinked(count - count // 2) + source.sharing(count // 2)
@@ -81,15 +95,14 @@ def supports(speaker: Speaker, judged: Sequence[Judged]) -> list[float]:
     return [math.exp(value) for value in likelihoods]
 
 
-def critic_rows(speaker: Speaker, source: PairSource, count: int) -> Iterator[Figure]:
+def critic_rows(speaker: Speaker, judged: Sequence[Judged]) -> Iterator[Figure]:
     """AUC of the slot, of the support, and of both multiplied, on the same proposals."""
-    judged = own_proposals(speaker, source, count)
     slot, support = slot_scores(speaker, judged), supports(speaker, judged)
     both = [s * t for s, t in zip(slot, support, strict=True)]
     for name, values in (
-        ("critic AUC, coherence slot", slot),
-        ("support of the conclusion, AUC", support),
-        ("critic AUC, coherence x support", both),
+        ("coherence slot", slot),
+        ("support of the conclusion", support),
+        ("coherence x support", both),
     ):
         right = [v for v, (_, _, truth) in zip(values, judged, strict=True) if truth]
         wrong = [v for v, (_, _, truth) in zip(values, judged, strict=True) if not truth]

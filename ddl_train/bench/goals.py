@@ -4,7 +4,15 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Literal
 
-from ddl_train.bench.measures import CEILING, DISCOVERY, KEEPING, LEARNING, Column
+from ddl_train.bench.measures import (
+    CEILING,
+    DISCOVERY,
+    KEEPING,
+    LEARNING,
+    NEVER_DREAMT,
+    Column,
+    Value,
+)
 from ddl_train.bench.tables import figure, plain
 from ddl_train.records import JsonObject
 
@@ -14,6 +22,18 @@ FULL_PRESET, FULL_CYCLES, FULL_SEEDS, FIRST_SEED = "standard", 8, 5, 31
 shown and decide nothing."""
 STRICT = "precision, contested as wrong"
 """Shown beside its goal: where two chains disagree nothing is true, and no probe asks."""
+Direction = Literal["at least", "at most"]
+BOUNDS: tuple[tuple[Sequence[Column], str, Direction, float], ...] = (
+    (LEARNING, "backward transfer", "at least", -0.02),
+    (KEEPING, "home, less than base", "at most", 0.02),
+    (KEEPING, "skill, less than base", "at most", 0.02),
+    (LEARNING, "believes flipped insights", "at most", 0.02),
+    (NEVER_DREAMT, "believes decoys", "at most", 0.02),
+    (DISCOVERY, "precision, contested aside", "at least", 0.97),
+    (DISCOVERY, STRICT, "at least", 0.97),
+    (DISCOVERY, "resting on insights", "at least", 1 / 3),
+)
+"""Columns of the tables that the default arm is held to."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -23,8 +43,10 @@ class Goal:
     name: str
     value: float | None
     """None: not measured."""
+    interval: str = ""
+    """Of 95 %, as tables print it."""
     bound: float
-    direction: Literal["at least", "at most"]
+    direction: Direction
     applies: bool
 
     @property
@@ -44,7 +66,8 @@ class Goal:
         value = "not measured" if self.value is None else f"{self.value:.3f}"
         state = "met" if self.is_met else "MISSED"
         note = state if self.applies else "for information"
-        return f"{note}: {self.name} {value} ({self.direction} {self.bound:g})"
+        shown = f"{value} {self.interval}".rstrip()
+        return f"{note}: {self.name} {shown} ({self.direction} {self.bound:g})"
 
 
 def check_goals(cells: Sequence[JsonObject]) -> list[Goal]:
@@ -97,34 +120,37 @@ def _of_arm(cells: Sequence[JsonObject], arm: str) -> list[JsonObject]:
 
 def _default_goals(cells: Sequence[JsonObject]) -> list[Goal]:
     applies = _is_full(cells)
-    goals = []
-    for kind, bound in (("forward", 0.90), ("reverse", 0.85)):
-        found = _value(cells, LEARNING, f"uptake {kind}")
-        ceiling = _value(cells, CEILING, f"told {kind}")
-        value = found / ceiling if found is not None and ceiling else None
-        name = f"uptake {kind} as a share of the ceiling"
-        goals.append(
-            Goal(name=name, value=value, bound=bound, direction="at least", applies=applies)
+    measures: list[tuple[str, Sequence[Value], Direction, float]] = [
+        (f"uptake {way} as a share of the ceiling", _of_ceiling(cells, way), "at least", bound)
+        for way, bound in (("forward", 0.90), ("reverse", 0.85))
+    ]
+    for columns, name, direction, bound in BOUNDS:
+        column = next(column for column in columns if column.name == name)
+        measures.append((name, [column.read(cell) for cell in cells], direction, bound))
+    return [
+        Goal(
+            name=name,
+            # a world in which it was not measured is not left out
+            value=None if any(plain(value) is None for value in values) else figure(values).value,
+            interval=figure(values).interval(),
+            bound=bound,
+            direction=direction,
+            applies=applies and name != STRICT,
         )
-    for columns, name, direction, bound in (
-        (LEARNING, "backward transfer", "at least", -0.02),
-        (KEEPING, "home, less than base", "at most", 0.02),
-        (KEEPING, "skill, less than base", "at most", 0.02),
-        (LEARNING, "believes flipped insights", "at most", 0.02),
-        (DISCOVERY, "precision, contested aside", "at least", 0.97),
-        (DISCOVERY, STRICT, "at least", 0.97),
-        (DISCOVERY, "resting on insights", "at least", 1 / 3),
-    ):
-        goals.append(
-            Goal(
-                name=name,
-                value=_value(cells, columns, name),
-                bound=bound,
-                direction="at least" if direction == "at least" else "at most",
-                applies=applies and name != STRICT,
-            )
+        for name, values, direction, bound in measures
+    ]
+
+
+def _of_ceiling(cells: Sequence[JsonObject], way: str) -> list[Value]:
+    """Uptake as a share of what the base gets right when told, world by world."""
+    shares: list[Value] = []
+    for cell in cells:
+        found, told = (
+            plain(next(column for column in columns if column.name == name).read(cell))
+            for columns, name in ((LEARNING, f"uptake {way}"), (CEILING, f"told {way}"))
         )
-    return goals
+        shares.append(found / told if found is not None and told else None)
+    return shares
 
 
 def _is_full(cells: Sequence[JsonObject]) -> bool:
@@ -134,11 +160,3 @@ def _is_full(cells: Sequence[JsonObject]) -> bool:
         and cell["seed"] >= FIRST_SEED
         for cell in cells
     )
-
-
-def _value(cells: Sequence[JsonObject], columns: Sequence[Column], name: str) -> float | None:
-    column = next(column for column in columns if column.name == name)
-    values = [column.read(cell) for cell in cells]
-    if any(plain(value) is None for value in values):
-        return None  # a world in which it was not measured is not left out
-    return figure(values).value

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from ddl_train.bench.answers import DREAMT, NEVER, share_of
 from ddl_train.bench.exam import RETRIEVED, TOLD
 from ddl_train.bench.learning import (
     Change,
@@ -18,6 +19,7 @@ from ddl_train.bench.learning import (
 )
 from ddl_train.records import BASE, JsonObject
 from ddl_train.storage.ledger import WAKE_ROLES
+from ddl_train.world.questions import FORWARD, REVERSE
 
 Value = Share | Change | float | None
 
@@ -142,6 +144,10 @@ def _asked(cell: JsonObject) -> float | None:
     return asked / (2 * num_true(cell)) if num_true(cell) else None
 
 
+def _written(group: str, measure: str, who: str = "") -> Callable[[JsonObject], Change | None]:
+    return lambda cell: share_of(cell["answers"], group, measure, who or now(cell["exam"]))
+
+
 def _lost(group: str) -> Callable[[JsonObject], Change | None]:
     return lambda cell: lost(cell["exam"], group)
 
@@ -220,7 +226,7 @@ LEARNING = (
     Column("uptake reverse", _exam("uptake/reverse")),
     Column("of the base", _exam("uptake", BASE)),
     Column("believes flipped insights", _exam("flip")),
-    Column("the base does", _exam("flip", BASE)),
+    Column("the base believes them", _exam("flip", BASE)),
     Column("average accuracy", lambda cell: average_accuracy(cell["exam"])),
     Column("backward transfer", lambda cell: backward_transfer(cell["exam"])),
     Column("forgetting", lambda cell: forgetting(cell["exam"])),
@@ -230,12 +236,10 @@ NEVER_DREAMT = (
     Column("direction", _suite("truth_undreamt/direction")),
     Column("forward", _suite("truth_undreamt/forward")),
     Column("reverse", _suite("truth_undreamt/reverse")),
-    Column("answers from one", _suite("truth_undreamt/generated_forward")),
-    Column("from several", _suite("truth_undreamt/any_forward")),
     Column("believes its flip", _suite("false_memory_undreamt/sign_flip")),
-    Column("the base does", _suite("false_memory_undreamt/sign_flip", "base")),
+    Column("the base believes it", _suite("false_memory_undreamt/sign_flip", "base")),
     Column("believes decoys", _suite("false_memory_undreamt/decoy")),
-    Column("the base does", _suite("false_memory_undreamt/decoy", "base")),
+    Column("the base believes them", _suite("false_memory_undreamt/decoy", "base")),
 )
 KEEPING = (
     Column("home, less than base", _lost("home")),
@@ -252,8 +256,8 @@ AWAKE = (
     Column("base", _awake(BASE)),
     Column("adapter at the end", _awake()),
     Column("adapters less base", awake_gain),
-    Column("untrue proposals: base", _awake_untrue(BASE)),
-    Column("adapter at the end", _awake_untrue()),
+    Column("untrue proposals of the base", _awake_untrue(BASE)),
+    Column("of the adapter", _awake_untrue()),
 )
 CEILING = (
     Column("told forward", _exam("uptake/forward", TOLD)),
@@ -262,3 +266,21 @@ CEILING = (
     Column("retrieved forward", _exam("uptake/forward", RETRIEVED)),
     Column("retrieved reverse", _exam("uptake/reverse", RETRIEVED)),
 )
+
+
+def _in_writing(group: str, beside: str, who: str) -> tuple[Column, ...]:
+    """Of what is in use at the end, and of one to hold it against."""
+    return tuple(
+        Column(f"{way}, {said}{whose}", _written(f"{group}/{way}", measure, one))
+        for way in (FORWARD, REVERSE)
+        for measure, said in (
+            ("one", "one right answer"),
+            ("precision", "precision of several"),
+            ("coverage", "coverage of several"),
+        )
+        for one, whose in (("", ""), (who, beside))
+    )
+
+
+DREAMT_IN_WRITING = _in_writing(DREAMT, " (base, told)", TOLD)
+NEVER_IN_WRITING = _in_writing(NEVER, " (base)", BASE)

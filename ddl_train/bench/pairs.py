@@ -8,6 +8,7 @@ from ddl_train.bench.speaker import render
 from ddl_train.world.documents import grow
 from ddl_train.world.language import Fact, any_wording, canonical, chain
 from ddl_train.world.lessons import Row
+from ddl_train.world.oracle import Oracle, Truth
 from ddl_train.world.presets import load_preset
 from ddl_train.world.scenes import Idea
 
@@ -24,6 +25,8 @@ class Pair:
     b: str
     idea: Idea | None
     """What they compose to; None for nothing."""
+    world: int
+    """Place among the worlds of its source."""
 
     @property
     def prompt(self) -> str:
@@ -38,14 +41,33 @@ class PairSource:
         self._rng = random.Random(f"bench/pairs/{seed}")
         spec = load_preset("standard").world
         seeds = range(FIRST_SEED + seed * NUM_WORLDS, FIRST_SEED + (seed + 1) * NUM_WORLDS)
-        self._worlds = [list(dict.fromkeys(grow(number, spec).facts)) for number in seeds]
+        grown = [grow(number, spec) for number in seeds]
+        self._oracles = [Oracle.of(world) for world in grown]
+        self._worlds = [list(dict.fromkeys(world.facts)) for world in grown]
         self._chains = [_all_chains(facts) for facts in self._worlds]
         self._by_name = [_by_name(facts) for facts in self._worlds]
 
+    def drawn(self, count: int) -> list[Pair]:
+        """Any two sentences of a world, which compose as seldom as its sentences do."""
+        places = [self._rng.randrange(len(self._worlds)) for _ in range(count)]
+        return [self._pair(place, *self._rng.sample(self._worlds[place], 2)) for place in places]
+
+    def judge(self, pair: Pair, conclusion: Fact | None) -> Truth:
+        """What the oracle of a pair's world thinks of a conclusion; `unreadable` of none."""
+        return (
+            "unreadable"
+            if conclusion is None
+            else self._oracles[pair.world].judge_fact(conclusion).truth
+        )
+
     def composing(self, count: int) -> list[Pair]:
         """Pairs that compose, evenly over all that there are."""
-        chosen = (self._rng.choice(self._rng.choice(self._chains)) for _ in range(count))
-        return [self._pair(first, second, 0.0) for first, second, _ in chosen]
+        pairs = []
+        for _ in range(count):
+            place = self._rng.randrange(len(self._worlds))
+            first, second, _ = self._rng.choice(self._chains[place])
+            pairs.append(self._pair(place, first, second))
+        return pairs
 
     def on_insights(self, count: int) -> list[Pair]:
         """Pairs of an earlier conclusion, canonical as memory holds it, and a document's sentence."""
@@ -58,7 +80,8 @@ class PairSource:
             if chain(insight, fact) is not None:
                 texts = [canonical(insight), any_wording(fact, self._rng, canonical_share=0)]
                 self._rng.shuffle(texts)
-                pairs.append(Pair(a=texts[0], b=texts[1], idea=chain(insight, fact)))
+                idea = chain(insight, fact)
+                pairs.append(Pair(a=texts[0], b=texts[1], idea=idea, world=place))
         return pairs
 
     def unlinked(self, count: int) -> list[Pair]:
@@ -79,14 +102,14 @@ class PairSource:
                 pool = [fact for name in first.names for fact in self._by_name[place][name]]
             second = self._rng.choice(pool) if pool else first
             if first != second and chain(first, second) is None:
-                pairs.append(self._pair(first, second, 0.0))
+                pairs.append(self._pair(place, first, second))
         return pairs
 
-    def _pair(self, first: Fact, second: Fact, canonical_share: float) -> Pair:
+    def _pair(self, place: int, first: Fact, second: Fact) -> Pair:
         facts = [first, second]
         self._rng.shuffle(facts)
-        a, b = (any_wording(fact, self._rng, canonical_share=canonical_share) for fact in facts)
-        return Pair(a=a, b=b, idea=chain(first, second))
+        a, b = (any_wording(fact, self._rng, canonical_share=0.0) for fact in facts)
+        return Pair(a=a, b=b, idea=chain(first, second), world=place)
 
 
 def _by_name(facts: list[Fact]) -> dict[str, list[Fact]]:

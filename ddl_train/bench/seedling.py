@@ -6,6 +6,7 @@ it, not its lower bound.
 """
 
 import json
+import math
 import random
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
@@ -16,7 +17,7 @@ import torch
 from safetensors import SafetensorError
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from ddl_train.bench.critique import critic_rows
+from ddl_train.bench.critique import critic_rows, forced, proposals
 from ddl_train.bench.pairs import Pair, PairSource
 from ddl_train.bench.speaker import Speaker, render
 from ddl_train.errors import ConfigError, ModelError
@@ -28,7 +29,14 @@ from ddl_train.world.lessons import NONE, UNKNOWN, Row, context_row, study_row
 from ddl_train.world.questions import PROBE_KINDS, STUDY_KINDS, questions
 from ddl_train.world.scenes import Scene, make_scene
 
-SIZES = {"composition": 600, "none": 4000, "hard": 800, "study": 200, "context": 600, "home": 900}
+SIZES = {
+    "composition": 600,
+    "drawn": 24_000,
+    "hard": 800,
+    "study": 200,
+    "context": 600,
+    "home": 900,
+}
 QUICK_SHARE = 10
 """`quick` asks a tenth of everything."""
 
@@ -39,6 +47,7 @@ class SkillRow:
 
     skill: str
     value: float
+    """NaN where nothing could be asked; null in a file."""
     low: float
     high: float
     num_items: int
@@ -48,6 +57,10 @@ class SkillRow:
     def is_met(self, *, quick: bool = False) -> bool:
         """`quick` asks too little to miss a goal by one answer: it takes the interval's upper end."""
         return self.goal is None or (self.high if quick else self.value) >= self.goal
+
+    def json(self, *, quick: bool) -> dict[str, Any]:
+        value = None if math.isnan(self.value) else self.value
+        return {**asdict(self), "value": value, "is_met": self.is_met(quick=quick)}
 
 
 def run(
@@ -74,7 +87,7 @@ def run(
         "model": str(model_dir),
         "seed": seed,
         "num_parameters": model.num_parameters(),
-        "rows": [{**asdict(row), "is_met": row.is_met(quick=quick)} for row in rows],
+        "rows": [row.json(quick=quick) for row in rows],
         "met": all(row.is_met(quick=quick) for row in rows),
     }
     if out is not None:
@@ -92,8 +105,9 @@ def table(result: dict[str, Any]) -> str:
             if row["goal"] is None
             else f"{row['goal']:.2f} {'met' if row['is_met'] else 'missed'}"
         )
+        value = "-" if row["value"] is None else f"{row['value']:.4f}"
         lines.append(
-            f"| {row['skill']} | {row['value']:.4f} | {row['low']:.4f} to {row['high']:.4f} "
+            f"| {row['skill']} | {value} | {row['low']:.4f} to {row['high']:.4f} "
             f"| {row['num_items']} | {goal} |"
         )
     return "\n".join(lines)
@@ -108,13 +122,27 @@ def measure(speaker: Speaker, seed: int, sizes: dict[str, int]) -> Iterable[Skil
     yield _composing(
         speaker, "composition on an earlier insight", source.on_insights(sizes["composition"])
     )
-    yield _refusing(
-        speaker, "NONE, pairs at the world's rate", source.unlinked(sizes["none"]), 0.99
-    )
-    yield _refusing(speaker, "NONE, pairs that share a name", source.sharing(sizes["hard"]), None)
-    for name, value, low, high, count in critic_rows(speaker, source, sizes["composition"]):
-        goal = 0.99 if name.startswith("critic AUC") else None
-        yield SkillRow(skill=name, value=value, low=low, high=high, num_items=count, goal=goal)
+    drawn = source.drawn(sizes["drawn"])
+    is_silent = _is_none(speaker, drawn)
+    nothing = [said for pair, said in zip(drawn, is_silent, strict=True) if pair.idea is None]
+    yield _share("NONE, any two sentences that do not compose", nothing, 0.99)
+    sharing = source.sharing(sizes["hard"])
+    yield _share("NONE, two that share a name and do not", _is_none(speaker, sharing), None)
+    claimed = [pair for pair, said in zip(drawn, is_silent, strict=True) if not said]
+    for what, judged, goal in (
+        ("its own ideas", proposals(speaker, source, claimed), 0.99),
+        ("forced ideas", forced(speaker, source, sizes["composition"]), None),
+    ):
+        wrong = sum(not is_right for _, _, is_right in judged)
+        for name, value, low, high, count in critic_rows(speaker, judged):
+            yield SkillRow(
+                skill=f"critic AUC on {what} ({wrong} wrong), {name}",
+                value=value,
+                low=low,
+                high=high,
+                num_items=count,
+                goal=None if name.startswith("support") else goal,
+            )
     yield from _studying(speaker, random.Random(f"bench/study/{seed}"), sizes["study"])
     yield from _reading(speaker, random.Random(f"bench/context/{seed}"), sizes["context"])
     yield from _remembering(speaker, random.Random(f"bench/home/{seed}"), sizes["home"])
@@ -136,9 +164,9 @@ def _composing(speaker: Speaker, name: str, pairs: Sequence[Pair]) -> SkillRow:
     return _share(name, hits, 0.97)
 
 
-def _refusing(speaker: Speaker, name: str, pairs: Sequence[Pair], goal: float | None) -> SkillRow:
+def _is_none(speaker: Speaker, pairs: Sequence[Pair]) -> list[bool]:
     replies = speaker.reply([pair.prompt for pair in pairs], max_new_tokens=2)
-    return _share(name, [reply == NONE for reply in replies], goal)
+    return [reply == NONE for reply in replies]
 
 
 def _answered(speaker: Speaker, rows: Sequence[Row]) -> list[bool]:

@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ddl_train.bench.critique import auc, auc_interval, own_proposals
+from ddl_train.bench.critique import auc, auc_interval, forced
 from ddl_train.bench.figures import Figure, middle, race
 from ddl_train.bench.pairs import PairSource
 from ddl_train.bench.speaker import Speaker
@@ -203,7 +203,7 @@ def _judged(session: Session, count: int) -> Iterator[Judged]:
     num_pairs = max(2, 2 * count // 5)  # each on a pair that composes and on one that does not
     with session.engine.lend_base() as model:
         speaker = Speaker(model, session.engine.tokenizer)
-        own = own_proposals(speaker, PairSource(session.config.seed), num_pairs)
+        own = forced(speaker, PairSource(session.config.seed), num_pairs)
     turned = [(pair, _turn(text)) for pair, text, is_right in own if is_right][: num_pairs // 2]
     for pair, text, is_right in own:
         yield Judged(_proposal(pair.a, pair.b, text), is_right)

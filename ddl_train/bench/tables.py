@@ -2,8 +2,8 @@
 
 Shares of one or two seeds are pooled, with Wilson's interval over items; changes of what was asked
 before and after have the interval of their standard error, of these seeds and no others. From three
-seeds on the figure is the mean over seeds, with Student's interval over seeds, and s counts seeds;
-where it is the same in all of them, which says little, with that over their items.
+seeds on the figure is the mean over seeds, with Student's interval over seeds;
+where it is the same in all of them, which says little, with that over their items and a star.
 """
 
 import math
@@ -17,9 +17,11 @@ from ddl_train.bench.measures import (
     AWAKE,
     CEILING,
     DISCOVERY,
+    DREAMT_IN_WRITING,
     KEEPING,
     LEARNING,
     NEVER_DREAMT,
+    NEVER_IN_WRITING,
     Column,
     Value,
     judged_true,
@@ -36,64 +38,80 @@ class Figure(NamedTuple):
     value: float
     low: float
     high: float
-    num: int
-    is_over_seeds: bool
+    num_items: int
+    """0 for what counts no items."""
+    num_seeds: int
+    is_over_items: bool = False
+    """Whether the interval is over items; else over seeds."""
 
     def __str__(self) -> str:
         if math.isnan(self.value):
             return "-"
         digits = 0 if abs(self.value) >= 100 else 1 if abs(self.value) >= 10 else 3
-        if self.num == 1 and math.isnan(self.low) and self.value == int(self.value):
+        if not self.num_items and self.num_seeds == 1 and self.value == int(self.value):
             digits = 0
         text = f"{self.value:.{digits}f}"
-        if math.isfinite(self.low) and math.isfinite(self.high):
-            text += f" [{self.low:.{digits}f}, {self.high:.{digits}f}]"
-        return f"{text} {'s' if self.is_over_seeds else 'n'}={self.num}"
+        if interval := self.interval(digits):
+            text += f" {interval}"
+        return f"{text} {f'n={self.num_items} ' if self.num_items else ''}s={self.num_seeds}"
+
+    def interval(self, digits: int = 3) -> str:
+        """In brackets, with a star where it is over the items of three seeds or more; or empty."""
+        if not (math.isfinite(self.low) and math.isfinite(self.high)):
+            return ""
+        star = "*" if self.is_over_items and self.num_seeds >= MIN_SEEDS else ""
+        return f"[{self.low:.{digits}f}, {self.high:.{digits}f}]{star}"
 
 
-NOTHING = Figure(math.nan, math.nan, math.nan, 0, False)
+NOTHING = Figure(math.nan, math.nan, math.nan, 0, 0)
 
 
 def figure(values: Sequence[Value]) -> Figure:
     """Put the values of one measure over the seeds of an arm together."""
-    known = [value for value in values if value is not None]
-    changes = [value for value in known if isinstance(value, Change)]
-    if changes and len(changes) < MIN_SEEDS:
-        mean = sum(change.value for change in changes) / len(changes)
-        half = 1.96 * math.sqrt(sum(change.error**2 for change in changes)) / len(changes)
-        num = sum(change.num_items for change in changes)
-        return Figure(mean, mean - half, mean + half, num, False)
+    changes = [value for value in values if isinstance(value, Change)]
     if changes:
-        found = _over_seeds([change.value for change in changes])
-        if math.isclose(found.low, found.high, abs_tol=1e-9):
-            half = 1.96 * math.sqrt(sum(change.error**2 for change in changes)) / len(changes)
-            return found._replace(low=found.value - half, high=found.value + half)
-        return found
-    shares: list[Share] = [
-        value for value in known if isinstance(value, tuple) and not isinstance(value, Change)
-    ]
-    shares = [share for share in shares if share[1]]
-    if shares and len(shares) < MIN_SEEDS:
-        right, asked = (sum(share[place] for share in shares) for place in (0, 1))
-        return Figure(right / asked, *wilson(right, asked), asked, False)
+        return _of_changes(changes)
+    shares = [value for value in values if isinstance(value, tuple) and value[1]]
     if shares:
-        found = _over_seeds([right / asked for right, asked in shares])
-        if math.isclose(found.low, found.high, abs_tol=1e-9):
-            low, high = wilson(*(sum(share[place] for share in shares) for place in (0, 1)))
-            return found._replace(low=low, high=high)
-        return found._replace(low=max(found.low, 0.0), high=min(found.high, 1.0))
-    return _over_seeds([float(value) for value in known if not isinstance(value, tuple)])
+        return _of_shares(shares)
+    return _over_seeds([float(value) for value in values if isinstance(value, int | float)])
 
 
-def _over_seeds(numbers: Sequence[float]) -> Figure:
+def _of_changes(changes: Sequence[Change]) -> Figure:
+    found = _over_seeds(
+        [change.value for change in changes], sum(change.num_items for change in changes)
+    )
+    if len(changes) >= MIN_SEEDS and not _is_point(found):
+        return found
+    half = 1.96 * math.sqrt(sum(change.error**2 for change in changes)) / len(changes)
+    return found._replace(low=found.value - half, high=found.value + half, is_over_items=True)
+
+
+def _of_shares(shares: Sequence[Share]) -> Figure:
+    right, asked = (sum(share[place] for share in shares) for place in (0, 1))
+    low, high = wilson(right, asked)
+    if len(shares) < MIN_SEEDS:
+        return Figure(right / asked, low, high, asked, len(shares), is_over_items=True)
+    found = _over_seeds([right / asked for right, asked in shares], asked)
+    if _is_point(found):
+        return found._replace(low=low, high=high, is_over_items=True)
+    return found._replace(low=max(found.low, 0.0), high=min(found.high, 1.0))
+
+
+def _over_seeds(numbers: Sequence[float], num_items: int = 0) -> Figure:
     if not numbers:
         return NOTHING
     mean = sum(numbers) / len(numbers)
     if len(numbers) < 2:
-        return Figure(mean, math.nan, math.nan, len(numbers), True)
+        return Figure(mean, math.nan, math.nan, num_items, len(numbers))
     spread = math.sqrt(sum((x - mean) ** 2 for x in numbers) / (len(numbers) - 1) / len(numbers))
     half = float(student.ppf(0.975, len(numbers) - 1)) * spread
-    return Figure(mean, mean - half, mean + half, len(numbers), True)
+    return Figure(mean, mean - half, mean + half, num_items, len(numbers))
+
+
+def _is_point(found: Figure) -> bool:
+    """Whether all seeds agree, which says little."""
+    return math.isclose(found.low, found.high, abs_tol=1e-9)
 
 
 TABLES = {
@@ -103,6 +121,8 @@ TABLES = {
     "Instead of nights: the base with the statement, or what was retrieved, in view": CEILING,
     "Awake on the same composing pairs": AWAKE,
     "Conclusions never dreamt (probe files of the world)": NEVER_DREAMT,
+    "Written answers to questions that insights answer (after the last cycle)": DREAMT_IN_WRITING,
+    "Written answers to questions that no insight answers": NEVER_IN_WRITING,
 }
 COMPARED = tuple(
     column
@@ -142,9 +162,9 @@ def write_tables(cells: Sequence[JsonObject]) -> str:
     if arms.get("default"):
         parts.append(_by_cycle(arms["default"]))
     parts.append(
-        "Brackets are 95 % intervals: over items (n) for one or two seeds, over seeds (s) from "
-        f"{MIN_SEEDS} on, n and s counting them. Other numbers have an interval from two seeds on; the "
-        "table of cycles has none. For scale, of another task: "
+        "n counts items, s seeds. Brackets are 95 % intervals: over items for one or two seeds (Wilson's "
+        f"for shares) and where all seeds agree (*), over seeds (Student's) from {MIN_SEEDS} on. Other "
+        "numbers have Student's from two seeds on; the table of cycles has none. For scale, of another task: "
         "SEAL's released continual run (Zweiger et al. 2025, arXiv:2506.10943) has its base at 0.307, "
         "what was just learned at 0.415, and 0.247 after eight nights, backward transfer -0.191."
     )
@@ -217,7 +237,7 @@ def _by_cycle(cells: Sequence[JsonObject]) -> str:
             ),
             figure([judged_true(cell["discovery"][cycle]["admitted"]) for cell in cells]),
         ]
-        texts = [f"{one.value:.3g}" if one.num else "-" for one in [*found, *known]]
+        texts = ["-" if math.isnan(one.value) else f"{one.value:.3g}" for one in [*found, *known]]
         lines.append(
             f"| {cycle + 1} | " + " | ".join([*texts, *[""] * (num_cycles - cycle - 1)]) + " |"
         )

@@ -1,13 +1,14 @@
 """Leaks: what a night was taught that no dream had earned.
 
 A probe wording has no place in a training row. Nor has a pair of names that a truth probe asks
-about, unless a document states a link of the two, or an admitted insight concludes one: then the
-answer was handed to the model instead of being found. Rows that answer "there is no link" show
-pairs of statements and teach no answer; their names are not looked at.
+about, or that any of its right answers joins, unless a document states a link of the two, or an
+admitted insight concludes one: then the answer was handed to the model instead of being found. Rows
+that answer "there is no link" show pairs of statements and teach no answer; their names are not
+looked at.
 """
 
-from collections.abc import Iterable, Sequence
-from itertools import permutations
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import combinations
 
 from ddl_train.records import Probe, TrainingRow
 from ddl_train.world.language import Fact, parse
@@ -17,6 +18,7 @@ from ddl_train.world.questions import is_probe_wording
 NO_LINK = "no_link"
 
 Pair = tuple[str, str]
+"""Two names in alphabetical order: who acts on whom does not matter."""
 
 
 def find_leaks(
@@ -32,9 +34,9 @@ def find_leaks(
         rows: what a night trains on.
         admitted: conclusions of all insights admitted so far.
         stated: facts of the documents.
-        probes: the truth probes; their `about` names what must be earned.
+        probes: the truth probes; their `about`, and their right answers, must be earned.
     """
-    asked = {pair for probe in probes if probe.about for pair in _pair(parse(probe.about))}
+    asked = {pair for probe in probes for pair in _pairs_of(probe)}
     earned = {pair for text in admitted for pair in _pair(parse(text))}
     earned |= {pair for fact in stated for pair in _pair(fact)}
     leaks = []
@@ -51,10 +53,20 @@ def find_leaks(
     return leaks
 
 
+def _pairs_of(probe: Probe) -> Iterator[Pair]:
+    """What it is about, and each name it asks about with each of its right answers."""
+    yield from _pair(parse(probe.about or ""))
+    for name in NAME_PATTERN.findall(probe.prompt):
+        for answer in NAME_PATTERN.findall(" ".join(probe.answers)):
+            yield min(name, answer), max(name, answer)
+
+
 def _pair(fact: Fact | None) -> list[Pair]:
-    return [(fact.subject, fact.object)] if fact is not None and len(fact.names) == 2 else []
+    if fact is None or len(fact.names) != 2:
+        return []
+    return [(min(fact.names), max(fact.names))]
 
 
 def _pairs_in(row: TrainingRow) -> set[Pair]:
     names = NAME_PATTERN.findall(f"{row.prompt} {row.completion}")
-    return set(permutations(dict.fromkeys(names), 2))
+    return set(combinations(sorted(set(names)), 2))

@@ -65,6 +65,7 @@ def cell(**changes: Any) -> JsonObject:
         "world": {"num_true": {"1": 40}},
         "discovery": [DISCOVERY],
         "suites": [{"cycle": 0, "adapter": "x", "base": shares, "in_use": shares, "kl": 0.5}],
+        "answers": {"num_samples": 4, "questions": [], "said": {"base": [], "x": [], "told": []}},
         "exam": an_exam(["x"]),
         "usage": {"generator": {"tokens": 400, "seconds": 3.0}},
         "nights": [

@@ -125,7 +125,7 @@ def table(cells: Sequence[JsonObject], title: str) -> list[str]:
 
 
 def test_what_is_believed_of_flipped_insights_counts_every_true_one() -> None:
-    assert "| 0.100 [0.018, 0.404] n=10 |" in write_tables([cell()])
+    assert "| 0.100 [0.018, 0.404] n=10 s=1 |" in write_tables([cell()])
 
 
 def test_precision_is_told_apart_by_what_an_insight_rests_on_and_strictly() -> None:
@@ -142,17 +142,17 @@ def test_precision_is_told_apart_by_what_an_insight_rests_on_and_strictly() -> N
 
 
 def test_a_change_of_one_world_has_the_interval_of_its_error() -> None:
-    assert str(figure([Change(0.1, 0.02, 40)])) == "0.100 [0.061, 0.139] n=40"
+    assert str(figure([Change(0.1, 0.02, 40)])) == "0.100 [0.061, 0.139] n=40 s=1"
     two = figure([Change(0.1, 0.02, 40), Change(0.3, 0.02, 20)])
     assert two.value == pytest.approx(0.2)
-    assert two.num == 60
-    assert str(figure([Change(0.0, math.inf, 1)])) == "0.000 n=1"  # one thing says nothing
+    assert two.num_items == 60
+    assert str(figure([Change(0.0, math.inf, 1)])) == "0.000 n=1 s=1"  # one thing says nothing
 
 
 def test_worlds_that_agree_have_the_interval_of_their_items() -> None:
-    assert str(figure([(10, 10)] * 3)) == "1.000 [0.886, 1.000] s=3"
+    assert str(figure([(10, 10)] * 3)) == "1.000 [0.886, 1.000]* n=30 s=3"
     assert figure([(7, 10)] * 3).low < 0.6
-    assert str(figure([Change(0.0, 0.03, 40)] * 3)) == "0.000 [-0.034, 0.034] s=3"
+    assert str(figure([Change(0.0, 0.03, 40)] * 3)) == "0.000 [-0.034, 0.034]* n=120 s=3"
 
 
 def test_a_goal_is_not_met_by_leaving_a_world_out() -> None:
@@ -172,11 +172,11 @@ def test_waking_is_compared_on_the_same_pairs_over_all_nights() -> None:
 
 def test_shares_are_pooled_over_few_seeds_and_averaged_over_many() -> None:
     few = figure([(9, 10), (1, 10)])
-    assert (few.value, few.num, few.is_over_seeds) == (0.5, 20, False)
+    assert (few.value, few.num_items, few.num_seeds, few.is_over_items) == (0.5, 20, 2, True)
     assert few.low < 0.5 < few.high
     many = figure([(9, 10), (10, 10), (8, 10), None])
     assert many.value == pytest.approx(0.9)
-    assert (many.num, many.is_over_seeds) == (3, True)
+    assert (many.num_items, many.num_seeds, many.is_over_items) == (30, 3, False)
     assert math.isnan(figure([None, (0, 0)]).value)
     assert math.isnan(figure([1.5]).low)
 
@@ -220,9 +220,9 @@ def test_tables_show_n_and_an_interval() -> None:
     row = next(line for line in text.split("\n") if line.startswith("| default"))
     columns = [column.strip() for column in row.strip("|").split("|")]
     assert columns[3].startswith("1.000 [")
-    assert columns[3].endswith("n=4")
+    assert columns[3].endswith("n=4 s=1")
     assert "| 100 s=1 | 4 s=1 |" in row
-    assert "0.900 [0.596, 0.982] n=10" in text
+    assert "0.900 [0.596, 0.982] n=10 s=1" in text
 
 
 def test_a_share_over_seeds_has_an_interval_that_ends_at_one() -> None:

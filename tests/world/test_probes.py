@@ -3,6 +3,7 @@
 import hashlib
 import random
 from collections import Counter, defaultdict
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -221,8 +222,18 @@ def test_an_answer_that_no_dream_earned_leaks() -> None:
     (question, *_) = questions(fact, FORWARD)
     leaks = leaks_of([row(question.text, question.answer)], [])
     assert len(leaks) == 1
-    assert f"joins {fact.subject} and {fact.object}" in leaks[0]
+    first, second = sorted(fact.names)
+    assert f"joins {first} and {second}" in leaks[0]
     assert leaks_of([row(question.text, question.answer)], [canonical(fact)]) == []
+
+
+def test_every_right_answer_of_a_question_leaks() -> None:
+    probe = next(one for one in suites()["truth"] if one.kind == "any_forward")
+    fact = about(probe)
+    for answer in probe.answers:
+        (question, *_) = questions(replace(fact, object=answer), FORWARD)
+        is_stated = any({fact.subject, answer} == set(one.names) for one in oracle().stated)
+        assert len(leaks_of([row(question.text, answer)], [])) == (0 if is_stated else 1)
 
 
 def test_a_probe_wording_leaks_even_when_it_was_earned() -> None:
