@@ -1,6 +1,5 @@
 """What answers at once must not wait for torch."""
 
-import resource
 import subprocess
 import sys
 
@@ -16,11 +15,16 @@ def test_importing_loads_nothing_heavy(module: str) -> None:
     assert (result.returncode, result.stdout.split(), result.stderr) == (0, [], "")
 
 
-def test_help_takes_less_than_a_second_of_one_core() -> None:
-    """Processor time, not the clock: a busy machine is no fault of ours."""
-    command = [sys.executable, "-c", "from ddl_train.cli.main import main; main()", "--help"]
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+def test_help_loads_nothing_heavy() -> None:
+    code = f"""
+import sys
+from ddl_train.cli.main import main
+try:
+    main()
+finally:
+    print(*[name for name in {HEAVY!r} if name in sys.modules], file=sys.stderr)
+"""
+    command = [sys.executable, "-c", code, "--help"]
     result = subprocess.run(command, capture_output=True, text=True)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    assert result.returncode == 0, result.stderr
-    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 1.0
+    assert (result.returncode, result.stderr.split()) == (0, [])
+    assert "Usage" in result.stdout

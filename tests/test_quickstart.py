@@ -43,7 +43,7 @@ def lived(tmp_path_factory: pytest.TempPathFactory) -> Lived:
     (checkout / "configs").symlink_to(ROOT / "configs")
     world = "checkpoints/quickstart-world"
     ddl("world", world, "--seed", "7", "--preset", "quickstart", cwd=checkout)
-    shorter = ("num_cycles=2", "sleep.max_steps=290")
+    shorter = ("num_cycles=2", "sleep.max_steps=160")
     printed = ddl("run", "configs/quickstart.yaml", *shorter, "--quiet", cwd=checkout)
     status = json.loads(ddl("status", "quickstart", "--json", cwd=checkout))
     return printed, status, checkout / "checkpoints" / "quickstart"

@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 
 from ddl_train.bench.exam import TOLD, true_facts
-from ddl_train.bench.learning import Change, change_of
+from ddl_train.bench.learning import Change, Share, change_of
 from ddl_train.probes.score import user_message
 from ddl_train.probes.text import normalise
 from ddl_train.records import BASE, JsonObject, Probe, Sampling
@@ -111,7 +111,8 @@ def examine_answers(
     Returns:
         `num_samples` of a question with several right answers; `questions`, [group, number of right
         answers, number to be covered] each; and `said`: for the base, `told` and what is in use at
-        the end [how much of what was said is right, how many of the wanted were said] each.
+        the end [how much of what was said is right, how many of the wanted were said] each; `told`
+        of the dreamt alone, which come first.
     """
     facts = true_facts(session.memory.insights(), oracle)
     asked = ask_of_insights(facts, oracle, session.config.seed)
@@ -167,22 +168,25 @@ def mark(asked: Open, said: Sequence[str]) -> list[int]:
     return [sum(text in right for text in said), len(wanted & set(said))]
 
 
-def share_of(answers: JsonObject, group: str, measure: str, who: str) -> Change | None:
-    """Mean over the questions of a group, each counting once; None where there is none.
+def share_of(answers: JsonObject, group: str, measure: str, who: str) -> Share | Change | None:
+    """Of the questions of a group, each counting once; None where there is none.
 
     Args:
         answers: of `examine_answers`.
         group: as of `Open`.
-        measure: `one` of questions with one right answer; `precision` or `coverage` of the others.
+        measure: `one`: those right of the questions with one right answer; `precision` or
+            `coverage`: the mean over the others.
         who: in `said`.
     """
     values = []
     for number, ((mine, num_right, num_wanted), (right, covered)) in enumerate(
-        zip(answers["questions"], answers["said"][who], strict=True)
+        zip(answers["questions"], answers["said"][who], strict=False)  # not all are told
     ):
         if mine != group or (num_right == 1) != (measure == "one"):
             continue
         num_samples = 1 if num_right == 1 else answers["num_samples"]
         value = covered / num_wanted if measure == "coverage" else right / num_samples
         values.append((str(number), value))
+    if measure == "one" and values:
+        return sum(value == 1 for _, value in values), len(values)
     return change_of(values)

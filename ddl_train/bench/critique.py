@@ -7,6 +7,7 @@ and what it then claims is judged too: wrong ideas in its own words, if it made 
 
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from ddl_train.bench.pairs import Pair, PairSource
 from ddl_train.bench.speaker import Speaker, render
@@ -95,14 +96,23 @@ def supports(speaker: Speaker, judged: Sequence[Judged]) -> list[float]:
     return [math.exp(value) for value in likelihoods]
 
 
+def rederived(speaker: Speaker, judged: Sequence[Judged]) -> list[float]:
+    """Geometric mean probability of the whole idea, from the concepts in the other order."""
+    turned = [replace(pair, a=pair.b, b=pair.a).prompt for pair, _, _ in judged]
+    texts = [text for _, text, _ in judged]
+    likelihoods = speaker.mean_log_likelihoods(turned, texts, given=[""] * len(texts))
+    return [math.exp(value) for value in likelihoods]
+
+
 def critic_rows(speaker: Speaker, judged: Sequence[Judged]) -> Iterator[Figure]:
-    """AUC of the slot, of the support, and of both multiplied, on the same proposals."""
+    """AUC of the slot, of the support, of both multiplied, and of drawing the idea again."""
     slot, support = slot_scores(speaker, judged), supports(speaker, judged)
     both = [s * t for s, t in zip(slot, support, strict=True)]
     for name, values in (
         ("coherence slot", slot),
         ("support of the conclusion", support),
         ("coherence x support", both),
+        ("likelihood from the other order", rederived(speaker, judged)),
     ):
         right = [v for v, (_, _, truth) in zip(values, judged, strict=True) if truth]
         wrong = [v for v, (_, _, truth) in zip(values, judged, strict=True) if not truth]

@@ -71,7 +71,7 @@ QUICK = Scale(
     overrides=(
         "wake.num_pairs=256",
         "sleep.kinds=[forward, reverse]",
-        "sleep.num_train_epochs=8",
+        "sleep.num_train_epochs=5",
         "sleep.per_device_train_batch_size=16",
         "evaluate.num_dream_pairs=16",
     ),

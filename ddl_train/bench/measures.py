@@ -144,8 +144,14 @@ def _asked(cell: JsonObject) -> float | None:
     return asked / (2 * num_true(cell)) if num_true(cell) else None
 
 
-def _written(group: str, measure: str, who: str = "") -> Callable[[JsonObject], Change | None]:
-    return lambda cell: share_of(cell["answers"], group, measure, who or now(cell["exam"]))
+def _written(group: str, measure: str, who: str) -> Callable[[JsonObject], Value]:
+    """None in a cell of the time before this was asked."""
+
+    def read(cell: JsonObject) -> Value:
+        answers = cell.get("answers")
+        return answers and share_of(answers, group, measure, who or now(cell["exam"]))
+
+    return read
 
 
 def _lost(group: str) -> Callable[[JsonObject], Change | None]:

@@ -141,7 +141,7 @@ def measure(speaker: Speaker, seed: int, sizes: dict[str, int]) -> Iterable[Skil
                 low=low,
                 high=high,
                 num_items=count,
-                goal=None if name.startswith("support") else goal,
+                goal=goal if name.startswith("coherence") else None,
             )
     yield from _studying(speaker, random.Random(f"bench/study/{seed}"), sizes["study"])
     yield from _reading(speaker, random.Random(f"bench/context/{seed}"), sizes["context"])

@@ -71,7 +71,11 @@ def figure(values: Sequence[Value]) -> Figure:
     changes = [value for value in values if isinstance(value, Change)]
     if changes:
         return _of_changes(changes)
-    shares = [value for value in values if isinstance(value, tuple) and value[1]]
+    shares: list[Share] = [
+        value
+        for value in values
+        if isinstance(value, tuple) and not isinstance(value, Change) and value[1]
+    ]
     if shares:
         return _of_shares(shares)
     return _over_seeds([float(value) for value in values if isinstance(value, int | float)])

@@ -47,7 +47,7 @@ SCALES = {
         ),
     ),
 }
-ARMS = {"small": ["default", "no_sleep", "placebo", "no_gate"]}
+ARMS = {"small": ["default", "no_sleep", "no_gate"]}
 """Arms that are run when none are named; everywhere else the first ones."""
 
 

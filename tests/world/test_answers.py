@@ -10,6 +10,7 @@ from ddl_train.bench.answers import (
     mark,
     share_of,
 )
+from ddl_train.bench.learning import Change
 from ddl_train.records import Probe
 from ddl_train.world.graph import Placed
 from ddl_train.world.language import HIGH_CAUSES, LOW_CAUSES, LOWERS, RELIEVES, WORSENS, Fact
@@ -94,10 +95,20 @@ def test_every_question_counts_once_and_those_with_one_answer_apart() -> None:
         "questions": [["dreamt/forward", 1, 1], ["dreamt/forward", 3, 2], ["dreamt/forward", 2, 1]],
         "said": {"x": [[1, 1], [3, 1], [1, 1]]},
     }
-    shares = {
-        measure: share_of(answers, "dreamt/forward", measure, "x")
-        for measure in ("one", "precision", "coverage")
-    }
-    values = {measure: share.value for measure, share in shares.items() if share is not None}
-    assert values == pytest.approx({"one": 1.0, "precision": 0.5, "coverage": 0.75})
+    assert share_of(answers, "dreamt/forward", "one", "x") == (1, 1)
+    precision, coverage = (
+        share_of(answers, "dreamt/forward", measure, "x") for measure in ("precision", "coverage")
+    )
+    assert isinstance(precision, Change) and precision.value == pytest.approx(0.5)
+    assert isinstance(coverage, Change) and coverage.value == pytest.approx(0.75)
     assert share_of(answers, "never dreamt/forward", "one", "x") is None
+
+
+def test_who_was_told_has_no_say_on_what_was_never_dreamt() -> None:
+    answers = {
+        "num_samples": 4,
+        "questions": [["dreamt/forward", 1, 1], ["never dreamt/forward", 1, 1]],
+        "said": {"x": [[1, 1], [0, 0]], "told": [[1, 1]]},
+    }
+    assert share_of(answers, "dreamt/forward", "one", "told") == (1, 1)
+    assert share_of(answers, "never dreamt/forward", "one", "told") is None

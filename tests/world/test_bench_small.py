@@ -1,4 +1,4 @@
-"""The world bench on its smallest preset, whole: four arms live, and the tables tell them apart."""
+"""The world bench on its smallest preset, whole: three arms live, and the tables tell them apart."""
 
 import json
 from pathlib import Path
@@ -28,7 +28,7 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any
 def test_every_arm_has_a_cell_and_a_row(bench: tuple[Path, dict[str, Any]]) -> None:
     out, result = bench
     arms = {path.stem.rpartition("-")[0] for path in (out / "cells").glob("*.json")}
-    assert arms == {"default", "no_sleep", "placebo", "no_gate"}
+    assert arms == {"default", "no_sleep", "no_gate"}
     assert all(arm in result["tables"] for arm in arms)
 
 
@@ -99,7 +99,14 @@ def test_the_base_knows_an_insight_that_it_is_told(
     assert {len(marks) for marks in exam["answers"].values()} == {len(exam["items"])}
 
 
-def test_the_placebo_is_never_promoted(bench: tuple[Path, dict[str, Any]]) -> None:
-    nights = cell(bench, "placebo")["nights"]
-    assert nights
-    assert not any(night["promoted"] for night in nights)
+def test_what_the_last_night_taught_is_asked_in_writing_too(
+    bench: tuple[Path, dict[str, Any]],
+) -> None:
+    lived = cell(bench, "no_gate")
+    answers, last = lived["answers"], lived["exam"]["in_use"][-1]
+    num_dreamt = sum(group.startswith("dreamt/") for group, _, _ in answers["questions"])
+    assert 0 < num_dreamt == len(answers["said"]["told"])
+    covered = {
+        who: sum(found for _, found in answers["said"][who][:num_dreamt]) for who in (BASE, last)
+    }
+    assert covered[last] > covered[BASE]
