@@ -223,6 +223,7 @@ def a_scores(
     utility: float = 7.0,
     *,
     support: float | None = None,
+    rederived: float | None = None,
     disagreement: float | None = 0.0,
 ) -> Scores:
     return Scores(
@@ -230,6 +231,7 @@ def a_scores(
         coherence=coherence,
         utility=utility,
         support=support,
+        rederived=rederived,
         disagreement=disagreement,
     )
 

@@ -8,6 +8,8 @@ coverage the share of what was to be said that was, of as many as can be said in
                   what the insights state is to be covered
     never dreamt  questions of the world's probe files of which no right answer was admitted; every
                   right answer is to be covered
+    decoy         questions about what asides only seem to say; the falsehood alone is looked for, in
+                  `NUM_SAMPLES` answers, so that its share is how probable it is
 
 The base and what is in use at the end are asked; the base once more with the insights in view.
 """
@@ -25,11 +27,11 @@ from ddl_train.records import BASE, JsonObject, Probe, Sampling
 from ddl_train.session import Session
 from ddl_train.world.language import Fact, canonical, parse
 from ddl_train.world.oracle import Oracle
-from ddl_train.world.probes import ANY, GENERATED, right_answers
+from ddl_train.world.probes import ANY, DECOY, GENERATED, right_answers
 from ddl_train.world.questions import FORWARD, REVERSE, questions
 
 NUM_SAMPLES = 16
-DREAMT, NEVER = "dreamt", "never dreamt"
+DREAMT, NEVER, FALSE = "dreamt", "never dreamt", "decoy"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,7 +39,7 @@ class Open:
     """A question that is answered in writing."""
 
     group: str
-    """dreamt/forward, dreamt/reverse, never dreamt/forward or never dreamt/reverse."""
+    """dreamt/forward, dreamt/reverse, never dreamt/forward, never dreamt/reverse or decoy."""
     probe: Probe
     """Its `answers` are all that are right."""
     wanted: tuple[str, ...]
@@ -47,7 +49,12 @@ class Open:
 
     @property
     def num_samples(self) -> int:
-        return 1 if len(self.probe.answers) == 1 else NUM_SAMPLES
+        return 1 if _is_alone(self.group, len(self.probe.answers)) else NUM_SAMPLES
+
+
+def _is_alone(group: str, num_right: int) -> bool:
+    """Whether a question has one right answer and is answered once, greedily."""
+    return num_right == 1 and group != FALSE
 
 
 def ask_of_insights(facts: Iterable[Fact], oracle: Oracle, seed: int) -> list[Open]:
@@ -94,10 +101,20 @@ def ask_never_dreamt(probes: Iterable[Probe], facts: Iterable[Fact]) -> list[Ope
     return made
 
 
+def ask_decoys(probes: Iterable[Probe]) -> list[Open]:
+    """Decoys of the probe files, without the choices."""
+    return [
+        Open(group=FALSE, probe=replace(probe, choices=()), wanted=probe.answers)
+        for probe in probes
+        if probe.kind == DECOY
+    ]
+
+
 def examine_answers(
     session: Session,
     oracle: Oracle,
     probes: Sequence[Probe],
+    false_memories: Sequence[Probe],
     in_use: Sequence[str],
 ) -> JsonObject:
     """Ask in writing.
@@ -106,6 +123,7 @@ def examine_answers(
         session: after its last cycle.
         oracle: of its world.
         probes: the truth probes of its world.
+        false_memories: the probes of what is not so.
         in_use: the adapter that was current after each cycle.
 
     Returns:
@@ -117,7 +135,7 @@ def examine_answers(
     facts = true_facts(session.memory.insights(), oracle)
     asked = ask_of_insights(facts, oracle, session.config.seed)
     told = [_with_insights(one) for one in asked]
-    asked += ask_never_dreamt(probes, facts)
+    asked += ask_never_dreamt(probes, facts) + ask_decoys(false_memories)
     last = in_use[-1] if in_use else BASE
     said = {who: _answer(session, who, asked) for who in dict.fromkeys((BASE, last))}
     said[TOLD] = _answer(session, BASE, told)
@@ -175,16 +193,17 @@ def share_of(answers: JsonObject, group: str, measure: str, who: str) -> Share |
         answers: of `examine_answers`.
         group: as of `Open`.
         measure: `one`: those right of the questions with one right answer; `precision` or
-            `coverage`: the mean over the others.
+            `coverage`: the mean over the others, and over decoys.
         who: in `said`.
     """
     values = []
     for number, ((mine, num_right, num_wanted), (right, covered)) in enumerate(
         zip(answers["questions"], answers["said"][who], strict=False)  # not all are told
     ):
-        if mine != group or (num_right == 1) != (measure == "one"):
+        is_alone = _is_alone(mine, num_right)
+        if mine != group or is_alone != (measure == "one"):
             continue
-        num_samples = 1 if num_right == 1 else answers["num_samples"]
+        num_samples = 1 if is_alone else answers["num_samples"]
         value = covered / num_wanted if measure == "coverage" else right / num_samples
         values.append((str(number), value))
     if measure == "one" and values:

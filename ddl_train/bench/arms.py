@@ -14,6 +14,7 @@ NO_THRESHOLDS = (
     "wake.min_coherence=null",
     "wake.min_utility=null",
     "wake.min_support=null",
+    "wake.min_rederived=null",
     "wake.max_disagreement=null",
     "evaluate.canaries_per_kind=null",
 )
@@ -66,7 +67,16 @@ ARMS: tuple[Arm, ...] = (
         overrides=("evaluate.canaries_per_kind=null",),  # it does not look at how one reasons
     ),
     Arm(name="no_critic", why="everything that parses is admitted", overrides=NO_THRESHOLDS),
-    Arm(name="no_support", why="scores only, no likelihood", overrides=("wake.min_support=null",)),
+    Arm(
+        name="no_rederivation",
+        why="scores only, no likelihood",
+        overrides=("wake.min_rederived=null",),
+    ),
+    Arm(
+        name="support",
+        why="likelihood of the conclusion only",
+        overrides=("wake.min_rederived=null", "wake.min_support=0.5"),
+    ),
     Arm(name="no_feedback", why="no insight is dreamt upon", has_feedback=False),
     Arm(name="within", why="pairs of one literature only", is_within=True),
     Arm(name="no_gate", why="every night is kept", has_gate=False),

@@ -113,7 +113,9 @@ def run_cell(
     if not (folder / WORLD_FILE).is_file():
         write_world(folder, seed=WORLD_SEEDS + seed, preset=bench.scale.preset)
     oracle = Oracle.of(load_world(folder))
-    probes = read_probes(folder / "probes" / "truth.jsonl")
+    probes, false_memories = (
+        read_probes(folder / "probes" / f"{suite}.jsonl") for suite in ("truth", "false_memory")
+    )
     with (
         Run.create(config, pack_dir=load_pack(config.wake.prompts).dir) as run,
         open_session(
@@ -134,7 +136,7 @@ def run_cell(
             "world": asdict(take_census(load_world(folder))),
             "base_sha256": session.engine.base_sha256,
             **measure(session, oracle, in_use),
-            "answers": examine_answers(session, oracle, probes, in_use),
+            "answers": examine_answers(session, oracle, probes, false_memories, in_use),
             "exam": examine(
                 session,
                 oracle,

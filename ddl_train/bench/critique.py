@@ -17,6 +17,8 @@ from ddl_train.world.scenes import AXES
 
 Judged = tuple[Pair, str, bool]
 """The concepts, the idea as proposed, whether it is right."""
+REDERIVED = "rederived from both orders"
+"""The number that a right idea is told by: what a seedling misreads, its scores misread too."""
 Figure = tuple[str, float, float, float, int]
 """Name, value, low, high, number of proposals."""
 
@@ -97,22 +99,24 @@ def supports(speaker: Speaker, judged: Sequence[Judged]) -> list[float]:
 
 
 def rederived(speaker: Speaker, judged: Sequence[Judged]) -> list[float]:
-    """Geometric mean probability of the whole idea, from the concepts in the other order."""
-    turned = [replace(pair, a=pair.b, b=pair.a).prompt for pair, _, _ in judged]
+    """Geometric mean probability of the whole idea, from the order that makes it less likely."""
     texts = [text for _, text, _ in judged]
-    likelihoods = speaker.mean_log_likelihoods(turned, texts, given=[""] * len(texts))
-    return [math.exp(value) for value in likelihoods]
+    likelihoods = [
+        speaker.mean_log_likelihoods(prompts, texts, given=[""] * len(texts))
+        for prompts in (
+            [pair.prompt for pair, _, _ in judged],
+            [replace(pair, a=pair.b, b=pair.a).prompt for pair, _, _ in judged],
+        )
+    ]
+    return [math.exp(min(values)) for values in zip(*likelihoods, strict=True)]
 
 
 def critic_rows(speaker: Speaker, judged: Sequence[Judged]) -> Iterator[Figure]:
-    """AUC of the slot, of the support, of both multiplied, and of drawing the idea again."""
-    slot, support = slot_scores(speaker, judged), supports(speaker, judged)
-    both = [s * t for s, t in zip(slot, support, strict=True)]
+    """AUC of each number that the critic of the loop can be asked for."""
     for name, values in (
-        ("coherence slot", slot),
-        ("support of the conclusion", support),
-        ("coherence x support", both),
-        ("likelihood from the other order", rederived(speaker, judged)),
+        ("coherence slot", slot_scores(speaker, judged)),
+        ("support of the conclusion", supports(speaker, judged)),
+        (REDERIVED, rederived(speaker, judged)),
     ):
         right = [v for v, (_, _, truth) in zip(values, judged, strict=True) if truth]
         wrong = [v for v, (_, _, truth) in zip(values, judged, strict=True) if not truth]

@@ -20,17 +20,19 @@ NUM_PLACEBO_NIGHTS = 20
 FULL_PRESET, FULL_CYCLES, FULL_SEEDS, FIRST_SEED = "standard", 8, 5, 31
 """The goals of the default arm refer to this many worlds that nothing was tuned on; of less they are
 shown and decide nothing."""
-STRICT = "precision, contested as wrong"
-"""Shown beside its goal: where two chains disagree nothing is true, and no probe asks."""
+SHOWN = ("precision, contested as wrong", "believes decoys")
+"""Beside their goals, for information: where two chains disagree nothing is true, and no probe asks;
+and of five answers of which it knows none, whoever has to choose takes the decoy in one of five."""
 Direction = Literal["at least", "at most"]
 BOUNDS: tuple[tuple[Sequence[Column], str, Direction, float], ...] = (
     (LEARNING, "backward transfer", "at least", -0.02),
     (KEEPING, "home, less than base", "at most", 0.02),
     (KEEPING, "skill, less than base", "at most", 0.02),
     (LEARNING, "believes flipped insights", "at most", 0.02),
+    (NEVER_DREAMT, "says decoys", "at most", 0.02),
     (NEVER_DREAMT, "believes decoys", "at most", 0.02),
     (DISCOVERY, "precision, contested aside", "at least", 0.97),
-    (DISCOVERY, STRICT, "at least", 0.97),
+    (DISCOVERY, "precision, contested as wrong", "at least", 0.97),
     (DISCOVERY, "resting on insights", "at least", 1 / 3),
 )
 """Columns of the tables that the default arm is held to."""
@@ -135,7 +137,7 @@ def _default_goals(cells: Sequence[JsonObject]) -> list[Goal]:
             interval=figure(values).interval(),
             bound=bound,
             direction=direction,
-            applies=applies and name != STRICT,
+            applies=applies and name not in SHOWN,
         )
         for name, values, direction, bound in measures
     ]

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ddl_train.bench.answers import DREAMT, NEVER, share_of
+from ddl_train.bench.answers import DREAMT, FALSE, NEVER, share_of
 from ddl_train.bench.exam import RETRIEVED, TOLD
 from ddl_train.bench.learning import (
     Change,
@@ -246,6 +246,8 @@ NEVER_DREAMT = (
     Column("the base believes it", _suite("false_memory_undreamt/sign_flip", "base")),
     Column("believes decoys", _suite("false_memory_undreamt/decoy")),
     Column("the base believes them", _suite("false_memory_undreamt/decoy", "base")),
+    Column("says decoys", _written(FALSE, "precision", "")),
+    Column("the base says them", _written(FALSE, "precision", BASE)),
 )
 KEEPING = (
     Column("home, less than base", _lost("home")),

@@ -17,7 +17,7 @@ import torch
 from safetensors import SafetensorError
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from ddl_train.bench.critique import critic_rows, forced, proposals
+from ddl_train.bench.critique import REDERIVED, critic_rows, forced, proposals
 from ddl_train.bench.pairs import Pair, PairSource
 from ddl_train.bench.speaker import Speaker, render
 from ddl_train.errors import ConfigError, ModelError
@@ -141,7 +141,7 @@ def measure(speaker: Speaker, seed: int, sizes: dict[str, int]) -> Iterable[Skil
                 low=low,
                 high=high,
                 num_items=count,
-                goal=goal if name.startswith("coherence") else None,
+                goal=goal if name == REDERIVED else None,
             )
     yield from _studying(speaker, random.Random(f"bench/study/{seed}"), sizes["study"])
     yield from _reading(speaker, random.Random(f"bench/context/{seed}"), sizes["context"])

@@ -65,6 +65,11 @@ class WakeConfig(StageConfig):
     min_support: Share | None = None
     """Smallest geometric mean probability of the conclusion under the frozen base, given the
     concepts and the reasoning. None does not ask; 0.5 serves the seedling."""
+    min_rederived: Share | None = None
+    """Smallest geometric mean probability of the whole idea under the frozen base, given the
+    concepts in either order. What was misread in one order is seldom misread alike in the other,
+    where a score misreads it too. For packs in which an idea can be worded in one way only; 0.97
+    serves the seedling. None does not ask."""
     max_disagreement: float | None = Field(2.0, ge=0, le=9)
     """Largest change of an axis, in points, under another order of the criteria. None does not
     ask, and saves half of the critic's work."""

@@ -29,6 +29,8 @@ COLUMNS = {
     "coherence": (SCORE, "the critic's, 1 to 10"),
     "utility": (SCORE, "the critic's, 1 to 10"),
     "support": (SCORE, "probability of the conclusion under the untouched base, a token, 0 to 1"),
+    "rederived": (SCORE, "probability of the whole idea from its concepts in both orders, the "
+                         "lower, a token, 0 to 1"),
     "adapter": (TEXT, "that dreamt it; `base` for none"),
 }  # fmt: skip
 """Column -> type, and what it holds."""
@@ -69,6 +71,7 @@ def insight_row(one: Insight, concepts: Mapping[int, Concept]) -> JsonObject:
         "coherence": one.scores.coherence,
         "utility": one.scores.utility,
         "support": one.scores.support,
+        "rederived": one.scores.rederived,
         "adapter": one.adapter,
         "parent_a": one.parent_texts[0],
         "parent_b": one.parent_texts[1],

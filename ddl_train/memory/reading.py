@@ -25,13 +25,13 @@ FROM concepts c
 _VERDICT = """
 SELECT pairs.*, proposals.text, proposals.reasoning, proposals.conclusion, proposals.is_none,
     proposals.adapter AS dreamer, proposals.num_prompt_tokens, proposals.num_completion_tokens,
-    novelty, coherence, utility, support, disagreement, rejected_because, rationale, audit
+    novelty, coherence, utility, support, rederived, disagreement, rejected_because, rationale, audit
 FROM verdicts JOIN proposals USING (pair_id) JOIN pairs USING (pair_id)
 """
 
 _INSIGHT = """
 SELECT insights.*, proposals.text, proposals.reasoning, proposals.conclusion, proposals.adapter,
-    novelty, coherence, utility, support, disagreement, rationale,
+    novelty, coherence, utility, support, rederived, disagreement, rationale,
     c.depth, a.text AS a_text, b.text AS b_text
 FROM insights JOIN proposals USING (pair_id) JOIN verdicts USING (pair_id)
     JOIN concepts c ON c.concept_id = insights.concept_id

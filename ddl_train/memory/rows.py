@@ -75,6 +75,7 @@ def _scores(row: sqlite3.Row) -> Scores | None:
         coherence=row["coherence"],
         utility=row["utility"],
         support=row["support"],
+        rederived=row["rederived"],
         disagreement=row["disagreement"],
     )
 

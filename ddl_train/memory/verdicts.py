@@ -8,7 +8,7 @@ conclusions in one batch: the first is admitted.
 import math
 import sqlite3
 from collections.abc import Callable, Sequence
-from dataclasses import astuple, replace
+from dataclasses import asdict, astuple, fields, replace
 
 from ddl_train.memory.batches import last_concept_id, open_block
 from ddl_train.memory.reading import read_pairs
@@ -140,11 +140,12 @@ def _insert_dream(connection: sqlite3.Connection, pair_id: int, verdict: Verdict
             proposal.num_completion_tokens,
         ),
     )
-    values = astuple(scores) if scores else (None,) * 5
-    numbers = [None if value is None else float(value) for value in values]
+    values = asdict(scores) if scores else dict.fromkeys(field.name for field in fields(Scores))
+    row = {name: None if value is None else float(value) for name, value in values.items()}
     connection.execute(
-        "INSERT INTO verdicts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (pair_id, *numbers, verdict.rejected_because, verdict.rationale, verdict.audit),
+        f"INSERT INTO verdicts (pair_id, rejected_because, rationale, audit, {', '.join(row)}) "
+        f"VALUES ({', '.join('?' * (4 + len(row)))})",
+        (pair_id, verdict.rejected_because, verdict.rationale, verdict.audit, *row.values()),
     )
 
 

@@ -40,6 +40,9 @@ class Scores:
     support: float | None = None
     """Geometric mean probability of the conclusion's tokens under the frozen critic, given both
     concepts and the stated reasoning; 0 to 1. None when not asked for."""
+    rederived: float | None = None
+    """Geometric mean probability of the whole idea's tokens under the frozen critic, given the
+    concepts in the order that makes it less likely; 0 to 1. None when not asked for."""
     disagreement: float | None = None
     """Largest change of an axis when the criteria are listed in another order, in points."""
 

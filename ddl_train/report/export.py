@@ -19,7 +19,7 @@ from ddl_train.report.status import read_status
 from ddl_train.storage.files import explained, make_folder, write_text
 from ddl_train.storage.run import Run
 
-SCORES = ("novelty", "coherence", "utility", "support", "disagreement")
+SCORES = ("novelty", "coherence", "utility", "support", "rederived", "disagreement")
 
 CARD = """
 # {name}: what a model dreamt

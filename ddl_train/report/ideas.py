@@ -20,7 +20,9 @@ from ddl_train.report.tally import rule_of
 from ddl_train.report.words import printable
 from ddl_train.storage.run import Run
 
-COLUMNS = {"novelty": "nov", "coherence": "coh", "utility": "use", "support": "sup"}
+COLUMNS = {
+    "novelty": "nov", "coherence": "coh", "utility": "use", "support": "sup", "rederived": "red",
+}  # fmt: skip
 """Scores in the tables, and their short headings."""
 
 

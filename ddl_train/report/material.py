@@ -112,6 +112,7 @@ def _thresholds(run: Run) -> dict[str, float]:
         "coherence": wake.min_coherence,
         "utility": wake.min_utility,
         "support": wake.min_support,
+        "rederived": wake.min_rederived,
     }
     return {name: value for name, value in limits.items() if value is not None}
 

@@ -57,7 +57,9 @@ def count_passes(config: Config, *, num_insights: int, num_asked: int, num_rows:
     wake, sleep, evaluate = config.wake, config.sleep, config.evaluate
     dreams = _calls(wake.num_pairs, min(wake.batch_size, size))
     orders = 1 if wake.max_disagreement is None else 2
-    judging = len(AXES) * orders + (wake.min_support is not None)
+    judging = (
+        len(AXES) * orders + (wake.min_support is not None) + 2 * (wake.min_rederived is not None)
+    )
     judging += wake.cascade.screen is not None
     explaining = GENERATING * RATIONALE_TOKENS if wake.explain else 0
     items = _calls(num_insights * (sleep.max_items + 2), size)

@@ -125,8 +125,11 @@ def score_pictures(material: Material, *, most: int) -> list[Picture]:
     if not scored:
         return []
     pairs = [("novelty", "coherence"), ("utility", "coherence")]
-    if any(one.support is not None for one in scored):
-        pairs.append(("support", "coherence"))
+    pairs += [
+        (name, "coherence")
+        for name in ("support", "rederived")
+        if any(getattr(one, name) is not None for one in scored)
+    ]
     return [
         picture(
             f"scores-{across}-{up}",

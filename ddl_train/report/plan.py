@@ -205,8 +205,9 @@ def _judging(wake: WakeConfig, tokens: Mapping[str, float]) -> float:
         num_questions += screen.ask != "support"
     if wake.cascade.second:
         num_questions += wake.cascade.second.top_share * len(AXES) * orders
-    support = tokens["propose"] + wake.max_new_tokens if asks_support else 0
-    return num_questions * tokens["score"] + support
+    num_likelihoods = asks_support + 2 * (wake.min_rederived is not None)
+    likelihoods = num_likelihoods * (tokens["propose"] + wake.max_new_tokens)
+    return num_questions * tokens["score"] + likelihoods
 
 
 def _count_prompts(

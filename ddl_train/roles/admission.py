@@ -27,6 +27,15 @@ def admit(scores: Scores, config: WakeConfig) -> str | None:
                 f"{_apart(scores.support, config.min_support, 2)} a token under the frozen base, "
                 f"below {config.min_support:g}"
             )
+    if config.min_rederived is not None:
+        if scores.rederived is None:
+            return "rederived: was not measured"
+        if not scores.rederived >= config.min_rederived:
+            return (
+                f"rederived: from its concepts in both orders the idea has probability "
+                f"{_apart(scores.rederived, config.min_rederived, 2)} a token or less under the "
+                f"frozen base, below {config.min_rederived:g}"
+            )
     if config.max_disagreement is not None:
         if scores.disagreement is None:
             return "disagreement: was not measured"
@@ -39,12 +48,13 @@ def admit(scores: Scores, config: WakeConfig) -> str | None:
 
 
 def admit_again(scores: Scores | None, config: WakeConfig) -> str | None:
-    """Why the larger critic refuses what would be admitted, or None. Support is not its matter."""
+    """Why the larger critic refuses what would be admitted, or None; likelihoods are not its matter."""
     if scores is None:
         return "second: the larger critic's reply could not be read"
     own = config.cascade.second
     least = {f"min_{axis}": getattr(own, f"min_{axis}", None) for axis in AXES}
-    asked = {"min_support": None} | {key: one for key, one in least.items() if one is not None}
+    unasked: dict[str, float | None] = {"min_support": None, "min_rederived": None}
+    asked = unasked | {key: one for key, one in least.items() if one is not None}
     reason = admit(scores, config.model_copy(update=asked))
     return f"second: {reason}" if reason else None
 

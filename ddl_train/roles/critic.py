@@ -1,8 +1,10 @@
 """The critic: the frozen base, or a model on a server, asked what an idea is worth.
 
 Scores are read from the logits at the place where the number would stand, as the expected value
-over 1 to 10: one forward pass, no text. A second, independent opinion is the likelihood of the
-conclusion given the concepts and the stated reasoning; admission weighs it apart from the axes.
+over 1 to 10: one forward pass, no text. Two further opinions are likelihoods, which admission weighs
+apart from the axes: of the conclusion, given the concepts and the stated reasoning (support), and of
+the whole idea, given the concepts in either order (rederived). What was misread when the idea was
+written is misread in its scores too, and seldom again when the concepts change places.
 
 The short critic asks one of these numbers, or a shorter question of the pack, before the rest.
 """
@@ -46,15 +48,16 @@ class LogitCritic:
         """Wire it up.
 
         Args:
-            engine: the local base, or vLLM with the same weights, for the likelihoods of support.
+            engine: the local base, or vLLM with the same weights, for the likelihoods.
             pack: prompts.
-            config: says whether support and a second order of the criteria are asked for.
+            config: says which likelihoods and whether a second order of the criteria are asked for.
             judge: gives axes and rationales in place of the base; a model on a server.
         """
         self._engine = engine
         self._judge = judge or engine
         self._pack = pack
         self._asks_support = config.min_support is not None
+        self._asks_rederived = config.min_rederived is not None
         self._short = config.cascade.screen.ask if config.cascade.screen else None
         self._orders = [list(pack.axes)]
         if config.max_disagreement is not None:
@@ -93,15 +96,19 @@ class LogitCritic:
         known: list[float | None] = [None] * len(proposals) if screened is None else [*screened]
         expected, usage = self._expected(proposals, known)
         supports: list[float | None] = known if self._short == SUPPORT else [None] * len(proposals)
+        rederived: Sequence[float | None] = [None] * len(proposals)
         if self._asks_support:
             asked = [n for n, support in enumerate(supports) if support is None]
             found, more = self._supports([proposals[n] for n in asked])
             filled = dict(zip(asked, found, strict=True))
             supports = [filled.get(n, support) for n, support in enumerate(supports)]
             usage += more
+        if self._asks_rederived:
+            rederived, more = self._rederived(proposals)
+            usage += more
         scores = [
-            _read_scores(rows, self._pack.axes, support)
-            for rows, support in zip(expected, supports, strict=True)
+            _read_scores(rows, self._pack.axes, support, again)
+            for rows, support, again in zip(expected, supports, rederived, strict=True)
         ]
         return scores, usage
 
@@ -145,7 +152,7 @@ class LogitCritic:
     def _question(self, proposal: Proposal, order: Sequence[str], axis: str) -> str:
         return self._pack.render("score", **_texts(proposal), axes=list(order), axis=axis)
 
-    def _supports(self, proposals: Sequence[Proposal]) -> tuple[list[float | None], Usage]:
+    def _supports(self, proposals: Sequence[Proposal]) -> tuple[list[float], Usage]:
         """Geometric mean probability of each conclusion, given what was said before it."""
         items = [
             Continuation(
@@ -155,6 +162,22 @@ class LogitCritic:
             )
             for p in proposals
         ]
+        return self._probabilities(items)
+
+    def _rederived(self, proposals: Sequence[Proposal]) -> tuple[list[float], Usage]:
+        """Geometric mean probability of each idea, from the order that makes it less likely."""
+        items = [
+            Continuation(
+                prompt=self._pack.render("propose", a=first.text, b=second.text),
+                continuation=p.text,
+            )
+            for p in proposals
+            for first, second in ((p.pair.a, p.pair.b), (p.pair.b, p.pair.a))
+        ]
+        found, usage = self._probabilities(items)
+        return [min(pair) for pair in zip(found[::2], found[1::2], strict=True)], usage
+
+    def _probabilities(self, items: Sequence[Continuation]) -> tuple[list[float], Usage]:
         likelihoods, usage = self._engine.loglikelihood(items, adapter=BASE)
         return [math.exp(found.mean) if found.num_tokens else 0.0 for found in likelihoods], usage
 
@@ -164,10 +187,17 @@ def _texts(proposal: Proposal) -> dict[str, str]:
     return {"a": proposal.pair.a.text, "b": proposal.pair.b.text, "idea": proposal.text}
 
 
-def _read_scores(rows: FloatArray, axes: Sequence[str], support: float | None) -> Scores | None:
+def _read_scores(
+    rows: FloatArray, axes: Sequence[str], support: float | None, rederived: float | None
+) -> Scores | None:
     """Mean over the orders, and how much they differ. None when a number is missing."""
     if not np.isfinite(rows).all():
         return None
     values: Mapping[str, float] = dict(zip(axes, map(float, rows.mean(axis=0)), strict=True))
     spread = float((rows.max(axis=0) - rows.min(axis=0)).max()) if len(rows) > 1 else None
-    return Scores(**{axis: values[axis] for axis in AXES}, support=support, disagreement=spread)
+    return Scores(
+        **{axis: values[axis] for axis in AXES},
+        support=support,
+        rederived=rederived,
+        disagreement=spread,
+    )

@@ -29,10 +29,10 @@ def load_larger(config: WakeConfig) -> TransformersEngine | None:
 def second_critic(
     config: WakeConfig, engine: Engine, pack: PromptPack, judge: TextModel | None
 ) -> Critic | None:
-    """The larger critic. Support is not asked of it, so the local base only stands by."""
+    """The larger critic. Likelihoods are not asked of it, so the local base only stands by."""
     if judge is None:
         return None
-    asked = config.model_copy(update={"min_support": None})
+    asked = config.model_copy(update={"min_support": None, "min_rederived": None})
     return LogitCritic(engine, pack, asked, judge=judge)
 
 

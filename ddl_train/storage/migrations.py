@@ -31,5 +31,8 @@ ALTER TABLE pairs ADD COLUMN operator TEXT NOT NULL DEFAULT 'connect';
 ALTER TABLE pairs ADD COLUMN chances TEXT NOT NULL DEFAULT '{}';
 ALTER TABLE verdicts ADD COLUMN audit TEXT;
 """,
+    3: """
+ALTER TABLE verdicts ADD COLUMN rederived REAL;
+""",
 }
 """Version -> SQL that takes a database of that version to the next."""

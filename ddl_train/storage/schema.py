@@ -17,7 +17,7 @@ version before into `migrations.py`.
     outbox                             what is on its way to a repository, or was brought there
 """
 
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4
 """`user_version` of a database that this code writes."""
 
 APPLICATION_ID = 0x44444C54
@@ -127,6 +127,7 @@ CREATE TABLE verdicts (
     rejected_because TEXT,
     rationale TEXT,
     audit TEXT,
+    rederived REAL,
     CHECK ((novelty IS NULL) = (coherence IS NULL) AND (novelty IS NULL) = (utility IS NULL))
 ) STRICT;
 CREATE INDEX rejected ON verdicts (pair_id) WHERE rejected_because IS NOT NULL;

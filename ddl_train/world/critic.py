@@ -46,11 +46,13 @@ class OracleCritic:
     def _score(self, proposal: Proposal) -> Scores:
         truth = self._oracle.judge(proposal.conclusion).truth
         novelty, coherence, utility = SCORES[truth]
+        certain = 1.0 if truth in ("true", "already_stated") else 0.0
         return Scores(
             novelty=novelty,
             coherence=coherence,
             utility=utility,
-            support=1.0 if truth in ("true", "already_stated") else 0.0,
+            support=certain,
+            rederived=certain,
             disagreement=0.0,
         )
 

@@ -6,7 +6,7 @@ import pytest
 
 from ddl_train.bench.speed_tax import ARMS, arm_config, tax_of_looking
 from ddl_train.config import CascadeConfig, load_config
-from ddl_train.records import SilentProgress
+from ddl_train.records import AXES, SilentProgress
 from tests.worlds import small_world_config
 
 
@@ -19,7 +19,10 @@ def test_arms_differ_in_how_they_look_and_in_what_refuses_first(tmp_path: Path) 
         assert not arms[name].wake.guards.is_enabled
         assert arms[name].wake.cascade == CascadeConfig()
     thresholds = {
-        (arm.wake.min_novelty, arm.wake.min_coherence, arm.wake.min_utility, arm.wake.min_support)
+        (
+            *(getattr(arm.wake, f"min_{axis}") for axis in AXES),
+            *(arm.wake.min_support, arm.wake.min_rederived),
+        )
         for arm in arms.values()
     }
     assert len(thresholds) == 1

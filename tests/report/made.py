@@ -87,7 +87,7 @@ def _dream(run: Run, cycle: int) -> None:
             )
             scores = (None,) * 5 if is_none else (7.0, 3.1 if reason else 8.0, 6.0, 0.9, None)
             database.execute(
-                "INSERT INTO verdicts VALUES (?, ?, ?, ?, ?, ?, ?, ?, NULL)",
+                "INSERT INTO verdicts VALUES (?, ?, ?, ?, ?, ?, ?, ?, NULL, NULL)",
                 (pair_id, *scores, reason, None if reason else "it holds together"),
             )
             if reason is None:

@@ -4,12 +4,13 @@ import pytest
 
 from ddl_train.config import WakeConfig
 from ddl_train.records import Scores, Verdict
-from ddl_train.roles.admission import admit, pick_quota, room_now
+from ddl_train.roles.admission import admit, admit_again, pick_quota, room_now
 from tests.fakes import a_proposal, a_scores
 
 STRICT = WakeConfig(
     min_novelty=5, min_coherence=6, min_utility=4, min_support=0.5, max_disagreement=2
 )
+TWICE = WakeConfig(min_rederived=0.5)
 
 
 @pytest.mark.parametrize(
@@ -45,6 +46,34 @@ def test_what_is_just_missed_is_said_with_the_digits_that_show_it(
     scores: Scores, words: str
 ) -> None:
     assert words in (admit(scores, STRICT) or "")
+
+
+@pytest.mark.parametrize(
+    ("rederived", "words"),
+    [
+        (0.5, None),
+        (0.4999, "rederived: from its concepts in both orders the idea has probability 0.4999"),
+        (float("nan"), "rederived: from its concepts"),
+        (None, "rederived: was not measured"),
+    ],
+)
+def test_an_idea_is_refused_that_either_order_makes_improbable(
+    rederived: float | None, words: str | None
+) -> None:
+    reason = admit(a_scores(7, 7, 7, rederived=rederived), TWICE)
+    assert reason is None if words is None else words in (reason or "")
+
+
+def test_likelihoods_are_not_asked_of_the_larger_critic() -> None:
+    config = WakeConfig.model_validate(
+        {
+            "min_support": 0.5,
+            "min_rederived": 0.5,
+            "cascade": {"second": {"local": {"base": "checkpoints/seedling"}}},
+        }
+    )
+    assert admit_again(a_scores(7, 7, 7), config) is None
+    assert "second: coherence" in (admit_again(a_scores(7, 2, 7), config) or "")
 
 
 def test_rules_that_are_off_refuse_nothing() -> None:

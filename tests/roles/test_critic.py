@@ -87,10 +87,30 @@ def test_support_is_the_mean_probability_of_the_conclusion_after_its_reasoning()
     assert asked[0].continuation == "zorol may relieve miritis"
 
 
-def test_support_costs_nothing_when_not_asked_for() -> None:
+@pytest.mark.parametrize("unlikely", ["link high", "link zorol"])
+def test_an_idea_is_as_likely_as_the_order_of_its_concepts_that_speaks_against_it(
+    unlikely: str,
+) -> None:
+    asked: list[Continuation] = []
+
+    def log_prob(item: Continuation) -> float:
+        asked.append(item)
+        return math.log(0.25 if item.prompt.startswith(unlikely) else 0.75)
+
+    (found,), _ = critic(EchoEngine(log_prob=log_prob), min_rederived=0.5).score([IDEA])
+    assert found is not None
+    assert (found.rederived, found.support) == (pytest.approx(0.25), None)
+    assert {one.prompt for one in asked} == {
+        "link zorol lowers vakase + high vakase causes miritis",
+        "link high vakase causes miritis + zorol lowers vakase",
+    }
+    assert all((one.given, one.continuation) == ("", IDEA.text) for one in asked)
+
+
+def test_likelihoods_cost_nothing_when_not_asked_for() -> None:
     (found,), _ = critic(EchoEngine()).score([IDEA])
     assert found is not None
-    assert found.support is None
+    assert (found.support, found.rederived) == (None, None)
 
 
 def test_numbers_that_cannot_be_read_are_no_scores() -> None:

@@ -22,7 +22,7 @@ from tests.fakes import HashEmbedder
 
 WAKE = WakeConfig()
 TO_THE_FIRST_VERSION = (
-    "DROP TABLE files; DROP TABLE asked; ALTER TABLE verdicts DROP COLUMN audit;"
+    "DROP TABLE files; DROP TABLE asked; ALTER TABLE verdicts DROP COLUMN audit; ALTER TABLE verdicts DROP COLUMN rederived;"
     "ALTER TABLE pairs DROP COLUMN stratum; ALTER TABLE pairs DROP COLUMN operator; ALTER TABLE pairs DROP COLUMN chances;"
     "PRAGMA user_version = 1"
 )

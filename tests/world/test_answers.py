@@ -1,10 +1,13 @@
 """Written answers: what is asked, what is right, what is to be covered."""
 
+from dataclasses import replace
+
 import pytest
 
 from ddl_train.bench.answers import (
     NUM_SAMPLES,
     Open,
+    ask_decoys,
     ask_never_dreamt,
     ask_of_insights,
     mark,
@@ -102,6 +105,20 @@ def test_every_question_counts_once_and_those_with_one_answer_apart() -> None:
     assert isinstance(precision, Change) and precision.value == pytest.approx(0.5)
     assert isinstance(coverage, Change) and coverage.value == pytest.approx(0.75)
     assert share_of(answers, "never dreamt/forward", "one", "x") is None
+
+
+def test_a_decoy_is_looked_for_in_as_many_answers_as_there_are_samples() -> None:
+    flip = probe(FIRST, "sign_flip", A)
+    decoy = replace(probe(SECOND, "decoy", B), choices=(A,))
+    (asked,) = ask_decoys([flip, decoy])
+    assert (asked.group, asked.probe.choices, asked.num_samples) == ("decoy", (), NUM_SAMPLES)
+    answers = {
+        "num_samples": 4,
+        "questions": [["decoy", 1, 1], ["decoy", 1, 1]],
+        "said": {"x": [mark(asked, [B, A, A, A]), mark(asked, [A, A, A, A])]},
+    }
+    said_it = share_of(answers, "decoy", "precision", "x")
+    assert isinstance(said_it, Change) and said_it.value == pytest.approx(1 / 8)
 
 
 def test_who_was_told_has_no_say_on_what_was_never_dreamt() -> None:
