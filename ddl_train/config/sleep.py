@@ -71,6 +71,11 @@ class SleepConfig(StageConfig):
     weight_decay: float = Field(0.0, ge=0)
     """Decoupled, as in AdamW. No delta is the base, so it is the base that this pulls towards: what
     drifted and no row of the night holds comes back (L2-SP, Li et al. 2018, arXiv:1802.01483)."""
+    neftune_noise_alpha: float | None = Field(None, gt=0)
+    """Noise on the embeddings of what is studied, so that it is known in other words too: uniform, up to
+    this over the root of tokens times width (NEFTune, Jain et al. 2023, arXiv:2310.05914, who take 5 to
+    15). With `padding_free` the tokens of a batch count as one sequence, and the same noise is a larger
+    number. None is none."""
     max_grad_norm: float = Field(1.0, gt=0)
     max_length: int = Field(512, gt=0)
     """Rows longer than this many tokens are left out and counted, never cut."""
@@ -140,6 +145,15 @@ class SleepConfig(StageConfig):
             raise ValueError(
                 "objective sdft takes neither packing nor method merge; set packing to false and "
                 "method to from_base or continue"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _noise_is_on_rows(self) -> "SleepConfig":
+        if self.objective == "sdft" and self.neftune_noise_alpha is not None:
+            raise ValueError(
+                f"neftune_noise_alpha is {self.neftune_noise_alpha:g} and objective 'sdft'; noise is for "
+                "sft, so leave it out"
             )
         return self
 

@@ -161,7 +161,8 @@ def reclaim(base: Any) -> None:
     for module in base.modules():
         if getattr(module, "gradient_checkpointing", False):
             module.gradient_checkpointing = False
-    # enable_input_require_grads loses its earlier handle when it is called twice
+    # enable_input_require_grads loses its earlier handle when it is called twice, and NEFTune's
+    # stays where training breaks off
     base.get_input_embeddings()._forward_hooks.clear()
     base.requires_grad_(False).eval()
     for parameter in base.parameters():

@@ -157,6 +157,7 @@ def _arguments(
         # rows that are too long are left out before; without padding TRL wants to hear of no limit
         max_length=config.max_length if config.packing else None,
         num_train_epochs=config.num_train_epochs,
+        neftune_noise_alpha=config.neftune_noise_alpha,
         **_checkpointing(is_on=config.gradient_checkpointing),
     )
     if arguments.n_gpu > 1:

@@ -152,6 +152,48 @@ def test_a_stopped_night_goes_on_as_if_nothing_had_happened(
     assert figures(resumed) == figures(night)
 
 
+def test_a_noisy_night_is_another_one_and_goes_on_as_if_nothing_had_happened(
+    engine: TransformersEngine, night: TrainedAdapter, tmp_path: Path
+) -> None:
+    noisy = quick(neftune_noise_alpha=5)
+    whole = train_lora(engine, some_rows(), noisy, out_dir=tmp_path / "whole", seed=7)
+    told: list[int] = []
+    with pytest.raises(Interrupted):
+        train_lora(
+            engine,
+            some_rows(),
+            noisy,
+            out_dir=tmp_path / "stopped",
+            seed=7,
+            progress=lambda n, total: told.append(n),
+            should_stop=lambda: sum(told) >= 4,
+        )
+    resumed = train_lora(engine, some_rows(), noisy, out_dir=tmp_path / "stopped", seed=7)
+    assert weights(resumed) == weights(whole) != weights(night)
+
+
+def test_noise_is_taken_off_the_embeddings_whatever_ends_the_night(
+    engine: TransformersEngine, tmp_path: Path
+) -> None:
+    class Broken(Exception):
+        pass
+
+    def break_down() -> bool:
+        raise Broken
+
+    with pytest.raises(Broken):
+        train_lora(
+            engine,
+            some_rows(),
+            quick(neftune_noise_alpha=5),
+            out_dir=tmp_path,
+            seed=7,
+            should_stop=break_down,
+        )
+    with engine.lend_base() as base:
+        assert not base.get_input_embeddings()._forward_hooks
+
+
 def test_a_half_written_checkpoint_is_not_resumed(
     engine: TransformersEngine, night: TrainedAdapter, tmp_path: Path
 ) -> None:

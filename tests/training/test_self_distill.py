@@ -135,6 +135,11 @@ def test_what_sdft_cannot_do_is_said(wrong: dict[str, object]) -> None:
         quick(objective="sdft", **wrong)
 
 
+def test_noise_is_not_for_sdft() -> None:
+    with pytest.raises(ValueError, match="neftune_noise_alpha is 5 and objective 'sdft'"):
+        quick(objective="sdft", neftune_noise_alpha=5)
+
+
 @pytest.mark.slow
 def test_a_seedling_answers_closed_book_what_it_answered_in_context(tmp_path: Path) -> None:
     engine = load_engine(ModelConfig(base="checkpoints/seedling", device="cpu", batch_size=16))
