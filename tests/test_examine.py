@@ -133,7 +133,7 @@ class Flatterer:
         *,
         screened: Sequence[float | None] | None = None,
     ) -> tuple[list[Scores | None], Usage]:
-        return [a_scores(9, 9, 9, support=1.0) for _ in proposals], Usage()
+        return [a_scores(9, 9, 9, support=1.0, rederived=1.0) for _ in proposals], Usage()
 
     def explain(self, proposals: Sequence[Proposal]) -> tuple[list[str], Usage]:
         return ["splendid" for _ in proposals], Usage()

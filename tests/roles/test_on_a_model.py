@@ -1,5 +1,6 @@
 """The roles on a real engine at random weights: they fit together."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from ddl_train.roles.student import write_items
 from tests.fakes import a_pair, a_proposal, an_insight
 from tests.tiny import make_tiny
 
-CONFIG = WakeConfig(max_new_tokens=8, min_support=0.1)
+CONFIG = WakeConfig(max_new_tokens=8, min_support=0.1, min_rederived=0.1)
 PAIR = a_pair("bees build hexagonal cells", "sleep replays the day")
 IDEA = a_proposal("bees pack cells and sleep replays, so memories may be packed", pair=PAIR)
 
@@ -30,9 +31,18 @@ def test_every_proposal_gets_scores_on_the_scale(engine: TransformersEngine, nam
     scores, _ = LogitCritic(engine, load_pack(name), CONFIG).score([IDEA] * 3)
     for found in scores:
         assert found is not None
-        assert found.support is not None
+        assert found.support is not None and found.rederived is not None
         assert all(1 <= value <= 10 for value in (found.novelty, found.coherence, found.utility))
         assert 0 <= found.support <= 1
+        assert 0 <= found.rederived <= 1
+
+
+def test_an_idea_is_as_likely_whichever_concept_comes_first(engine: TransformersEngine) -> None:
+    turned = replace(IDEA, pair=a_pair(PAIR.b.text, PAIR.a.text))
+    found, _ = LogitCritic(engine, load_pack("terse"), CONFIG).score([IDEA, turned])
+    assert found[0] is not None and found[1] is not None
+    assert found[0].rederived == pytest.approx(found[1].rederived)
+    assert found[0].support != pytest.approx(found[1].support)
 
 
 def test_an_idea_is_read_once_for_its_three_scores(engine: TransformersEngine) -> None:

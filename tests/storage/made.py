@@ -85,7 +85,7 @@ def a_verdict(
         num_prompt_tokens=5,
         num_completion_tokens=3,
     )
-    given = scores or Scores(novelty=7.5, coherence=8.0, utility=6.25, support=0.5)
+    given = scores or Scores(novelty=7.5, coherence=8.0, utility=6.25, support=0.5, rederived=0.75)
     return Verdict(
         proposal=proposal,
         scores=None if is_none else given,
