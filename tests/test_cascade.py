@@ -149,7 +149,7 @@ def test_the_larger_critic_can_have_thresholds_of_its_own() -> None:
     assert reasons(lenient) == [None]
 
 
-def test_the_larger_critic_is_not_asked_for_support() -> None:
+def test_the_larger_critic_is_not_asked_for_likelihoods() -> None:
     class Sure(TableCritic):
         def score(
             self,
@@ -157,14 +157,14 @@ def test_the_larger_critic_is_not_asked_for_support() -> None:
             *,
             screened: Sequence[float | None] | None = None,
         ) -> tuple[list[Scores | None], Usage]:
-            good = Scores(novelty=8, coherence=8, utility=8, support=0.9)
+            good = Scores(novelty=8, coherence=8, utility=8, support=0.9, rederived=0.9)
             return [good for _ in proposals], Usage()
 
     woken = wake_on(
         BEES,
         critic=Sure(),
         larger=TableCritic(default=(8.0, 8.0, 8.0)),
-        settings={"min_support": 0.5},
+        settings={"min_support": 0.5, "min_rederived": 0.5},
         second=LARGER,
     )
     assert reasons(woken) == [None]

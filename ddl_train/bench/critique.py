@@ -9,6 +9,8 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from ddl_train.bench.pairs import Pair, PairSource
 from ddl_train.bench.speaker import Speaker, render
 from ddl_train.world.language import IDEA_PATTERN, parse_idea
@@ -18,7 +20,7 @@ from ddl_train.world.scenes import AXES
 Judged = tuple[Pair, str, bool]
 """The concepts, the idea as proposed, whether it is right."""
 REDERIVED = "rederived from both orders"
-"""The number that a right idea is told by: what a seedling misreads, its scores misread too."""
+"""What the critic of the quickstart refuses by (`wake.min_rederived`)."""
 Figure = tuple[str, float, float, float, int]
 """Name, value, low, high, number of proposals."""
 
@@ -108,7 +110,7 @@ def rederived(speaker: Speaker, judged: Sequence[Judged]) -> list[float]:
             [replace(pair, a=pair.b, b=pair.a).prompt for pair, _, _ in judged],
         )
     ]
-    return [math.exp(min(values)) for values in zip(*likelihoods, strict=True)]
+    return [math.exp(value) for value in np.minimum(*likelihoods)]
 
 
 def critic_rows(speaker: Speaker, judged: Sequence[Judged]) -> Iterator[Figure]:

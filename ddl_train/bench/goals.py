@@ -22,7 +22,7 @@ FULL_PRESET, FULL_CYCLES, FULL_SEEDS, FIRST_SEED = "standard", 8, 5, 31
 shown and decide nothing."""
 SHOWN = ("precision, contested as wrong", "believes decoys")
 """Beside their goals, for information: where two chains disagree nothing is true, and no probe asks;
-and of five answers of which it knows none, whoever has to choose takes the decoy in one of five."""
+and whoever has to choose among five answers and knows none takes the decoy in one of five."""
 Direction = Literal["at least", "at most"]
 BOUNDS: tuple[tuple[Sequence[Column], str, Direction, float], ...] = (
     (LEARNING, "backward transfer", "at least", -0.02),

@@ -39,7 +39,8 @@ class ScreenConfig(StageConfig):
     least: float = Field(ge=0, le=10)
     """What scores below this is refused. Without a quota, the threshold of the full critic
     (`wake.min_support`, `wake.min_coherence`, ...) or less loses nothing: for `support` always, for
-    an axis where the criteria are asked in one order."""
+    an axis where the criteria are asked in one order. Where the full critic has no such threshold,
+    it is one question more."""
 
     @model_validator(mode="after")
     def _on_its_scale(self) -> "ScreenConfig":
@@ -54,7 +55,7 @@ class ScreenConfig(StageConfig):
 class SecondConfig(StageConfig):
     """A larger critic that is asked again about the best of what would be admitted.
 
-    Its refusals refuse. It has the prompts of the first; support is not asked again.
+    Its refusals refuse. It has the prompts of the first; likelihoods are not asked again.
     """
 
     server: CriticServerConfig | None = None

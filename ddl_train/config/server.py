@@ -62,7 +62,7 @@ class GeneratorServerConfig(ServerConfig):
 
 
 class CriticServerConfig(ServerConfig):
-    """A server that judges. It is asked for the axes and rationales; support stays with the base."""
+    """A server that judges. It is asked for the axes and rationales; likelihoods stay with the base."""
 
     scores: Literal["auto", "logprobs", "text"] = "auto"
     """`logprobs` reads the expected score from the probabilities of the answer, `text` parses the

@@ -74,8 +74,8 @@ class SleepConfig(StageConfig):
     neftune_noise_alpha: float | None = Field(None, gt=0)
     """Noise on the embeddings of what is studied, so that it is known in other words too: uniform, up to
     this over the root of tokens times width (NEFTune, Jain et al. 2023, arXiv:2310.05914, who take 5 to
-    15). With `padding_free` the tokens of a batch count as one sequence, and the same noise is a larger
-    number. None is none."""
+    15). With `padding_free` or `packing` the tokens of a batch or a pack count as one sequence, and the same
+    noise is a larger number. None is none."""
     max_grad_norm: float = Field(1.0, gt=0)
     max_length: int = Field(512, gt=0)
     """Rows longer than this many tokens are left out and counted, never cut."""
@@ -153,7 +153,7 @@ class SleepConfig(StageConfig):
         if self.objective == "sdft" and self.neftune_noise_alpha is not None:
             raise ValueError(
                 f"neftune_noise_alpha is {self.neftune_noise_alpha:g} and objective 'sdft'; noise is for "
-                "sft, so leave it out"
+                "sft, so set it to null"
             )
         return self
 

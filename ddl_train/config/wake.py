@@ -68,8 +68,9 @@ class WakeConfig(StageConfig):
     min_rederived: Share | None = None
     """Smallest geometric mean probability of the whole idea under the frozen base, given the
     concepts in either order. What was misread in one order is seldom misread alike in the other,
-    where a score misreads it too. For packs in which an idea can be worded in one way only; 0.97
-    serves the seedling. None does not ask."""
+    where a score misreads it too. For packs in which an idea can be worded in one way only, and asked
+    with the template `propose` whatever operator brought it. None does not ask; 0.98 serves the
+    seedling, and leaves nothing to `min_support`."""
     max_disagreement: float | None = Field(2.0, ge=0, le=9)
     """Largest change of an axis, in points, under another order of the criteria. None does not
     ask, and saves half of the critic's work."""

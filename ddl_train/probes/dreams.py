@@ -5,7 +5,7 @@ the nearest one of another source. A pair that the run has dreamt on is passed o
 adapter was taught about it; the next in the order takes its place.
 
     wake        right: the proposal would be admitted. Its margin is the critic's opinion, the mean
-                of the axes (times the support, where that is asked for), 0 without one
+                of the axes (times the likelihoods that are asked for), 0 without one
     diversity   right: an idea that is no near-duplicate of another. Its margin is 1 less the mean
                 BLEU-4 against each other idea; silence repeats nothing, and `wake` sees it
 """

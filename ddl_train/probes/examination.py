@@ -122,8 +122,9 @@ class Examination:
             return (
                 f"the critic let in {let_in.count} of {let_in.total} canaries "
                 f"({let_in.value:.1%}, {max_false_accepts:.1%} allowed), most of the kind "
-                f"{worst.name}; raise wake.min_coherence, min_support or "
-                "min_rederived, switch on wake.guards, or use a larger base; `eval RUN --suite critic` shows each kind"
+                f"{worst.name}; raise wake.min_coherence, wake.min_support or wake.min_rederived, "
+                "switch on wake.guards, or use a larger base; `eval RUN --suite critic` shows each "
+                "kind"
             )
         if min_good_kept is not None and kept.total >= min_trials and kept.value < min_good_kept:
             return (
@@ -155,7 +156,7 @@ class Examination:
 def merit(scores: Scores) -> float:
     """Mean of the axes, times the likelihoods that were asked for."""
     mean = sum(float(getattr(scores, axis)) for axis in AXES) / len(AXES)
-    return mean * math.prod(x for x in (scores.support, scores.rederived) if x is not None)
+    return mean * scores.likelihood
 
 
 def rate(count: int, total: int) -> Rate:

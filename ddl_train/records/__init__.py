@@ -37,11 +37,12 @@ from ddl_train.records.seams import (
     VectorSpace,
 )
 from ddl_train.records.sleep import AdapterVersion, StudyItem, TrainingRow
-from ddl_train.records.wake import AXES, Insight, Proposal, Scores, Verdict
+from ddl_train.records.wake import AXES, LIKELIHOODS, Insight, Proposal, Scores, Verdict
 
 __all__ = [
     "AXES",
     "BASE",
+    "LIKELIHOODS",
     "AdapterVersion",
     "Chunk",
     "Completion",

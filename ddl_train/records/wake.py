@@ -1,11 +1,14 @@
 """What is dreamt, judged and admitted."""
 
+import math
 from dataclasses import dataclass
 
 from ddl_train.records.memory import ConceptPair
 
 AXES = ("novelty", "coherence", "utility")
 """What the critic scores, 1 to 10 each."""
+LIKELIHOODS = ("support", "rederived")
+"""What else it can be asked for, 0 to 1 each."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,6 +48,11 @@ class Scores:
     concepts in the order that makes it less likely; 0 to 1. None when not asked for."""
     disagreement: float | None = None
     """Largest change of an axis when the criteria are listed in another order, in points."""
+
+    @property
+    def likelihood(self) -> float:
+        """Product of the likelihoods that were asked for; 1 where none was."""
+        return math.prod(x for x in (self.support, self.rederived) if x is not None)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

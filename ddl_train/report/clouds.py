@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator
 
-from ddl_train.records import Insight, Scores
+from ddl_train.records import LIKELIHOODS, Insight, Scores
 from ddl_train.report.canvas import LETTERS, Palette, new_figure, quiet
 from ddl_train.report.landscape import Landscape
 
@@ -42,7 +42,7 @@ def scores_figure(
         (across, axes.set_xlim, axes.axvline),
         (up, axes.set_ylim, axes.axhline),
     ):
-        set_limit(*((-0.03, 1.03) if name == "support" else SCALE))
+        set_limit(*((-0.03, 1.03) if name in LIKELIHOODS else SCALE))
         if name in lines:
             line(lines[name], color=colours.ink, linewidth=1, linestyle=(0, (4, 3)))
     for given, colour, mark, size in (
@@ -63,7 +63,9 @@ def scores_figure(
     axes.grid(color=colours.rule, linewidth=0.5)
     axes.set_xlabel(across, fontsize=LETTERS, color=colours.muted)
     for name, axis in ((across, axes.xaxis), (up, axes.yaxis)):
-        axis.set_major_locator(FixedLocator([0, 0.5, 1] if name == "support" else [2, 4, 6, 8, 10]))
+        axis.set_major_locator(
+            FixedLocator([0, 0.5, 1] if name in LIKELIHOODS else [2, 4, 6, 8, 10])
+        )
     axes.set_ylabel(up, fontsize=LETTERS, color=colours.muted)
     return figure
 

@@ -14,12 +14,12 @@ from typing import Any
 
 from ddl_train.errors import RunError
 from ddl_train.memory.reading import read_insights, read_study_items, read_verdicts
-from ddl_train.records import Insight, JsonObject, StudyItem, Verdict
+from ddl_train.records import AXES, LIKELIHOODS, Insight, JsonObject, StudyItem, Verdict
 from ddl_train.report.status import read_status
 from ddl_train.storage.files import explained, make_folder, write_text
 from ddl_train.storage.run import Run
 
-SCORES = ("novelty", "coherence", "utility", "support", "rederived", "disagreement")
+SCORES = (*AXES, *LIKELIHOODS, "disagreement")
 
 CARD = """
 # {name}: what a model dreamt

@@ -4,7 +4,7 @@ Everything is read from the database, so that it can be looked at while the run 
 loading a model.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -15,13 +15,13 @@ from rich.tree import Tree
 
 from ddl_train.errors import RunError
 from ddl_train.memory.reading import all_concepts, read_insights, read_verdicts
-from ddl_train.records import Concept, Insight, JsonObject
+from ddl_train.records import AXES, LIKELIHOODS, Concept, Insight, JsonObject
 from ddl_train.report.tally import rule_of
 from ddl_train.report.words import printable
 from ddl_train.storage.run import Run
 
 COLUMNS = {
-    "novelty": "nov", "coherence": "coh", "utility": "use", "support": "sup", "rederived": "red",
+    "novelty": "nov", "coherence": "coh", "utility": "use", "support": "sup", "rederived": "again",
 }  # fmt: skip
 """Scores in the tables, and their short headings."""
 
@@ -136,24 +136,27 @@ def _cycles(run: Run) -> dict[tuple[int, str], int]:
 
 def print_admitted(insights: list[JsonObject], console: Console) -> None:
     """A table of insights; their parents and reasons are in --json and --lineage."""
-    table = _table("id", "cycle", "depth", *COLUMNS.values())
+    names = _asked_for(insights)
+    table = _table("id", "cycle", "depth", *(COLUMNS[name] for name in names))
     table.add_column("insight, and the critic's own words")
     for one in insights:
         idea = Text(printable(one["text"]))
         if one["rationale"]:
             idea.append(f"\nthe critic: {printable(one['rationale'])}", style="dim")
-        table.add_row(str(one["id"]), str(one["cycle"] + 1), str(one["depth"]), *_scores(one), idea)
+        place = (str(one["id"]), str(one["cycle"] + 1), str(one["depth"]))
+        table.add_row(*place, *_scores(one, names), idea)
     console.print(table)
 
 
 def print_rejected(ideas: list[JsonObject], console: Console) -> None:
     """A table of refused ideas."""
-    table = _table("cycle", *COLUMNS.values())
+    names = _asked_for(ideas)
+    table = _table("cycle", *(COLUMNS[name] for name in names))
     table.add_column("idea, and why it was refused")
     for one in ideas:
         idea = Text(printable(one["text"]))
         idea.append(f"\n{one['reason']}", style="red")
-        table.add_row(str(one["cycle"] + 1), *_scores(one), idea)
+        table.add_row(str(one["cycle"] + 1), *_scores(one, names), idea)
     console.print(table)
 
 
@@ -187,9 +190,18 @@ def _table(*numbers: str) -> Table:
     return table
 
 
-def _scores(one: JsonObject) -> list[str]:
+def _asked_for(ideas: Sequence[JsonObject]) -> list[str]:
+    """The scores that the critic was asked for."""
+    return [
+        name
+        for name in COLUMNS
+        if name in AXES or any((one["scores"] or {}).get(name) is not None for one in ideas)
+    ]
+
+
+def _scores(one: JsonObject, names: Sequence[str]) -> list[str]:
     values: dict[str, Any] = one["scores"] or {}
     return [
-        "-" if values.get(axis) is None else f"{values[axis]:.{2 if axis == 'support' else 1}f}"
-        for axis in COLUMNS
+        "-" if values.get(name) is None else f"{values[name]:.{3 if name in LIKELIHOODS else 1}f}"
+        for name in names
     ]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from ddl_train.errors import ProbeError
 from ddl_train.memory.reading import all_concepts, read_insights, read_verdicts
-from ddl_train.records import Concept, Insight, JsonObject, Scores, Verdict
+from ddl_train.records import AXES, LIKELIHOODS, Concept, Insight, JsonObject, Scores, Verdict
 from ddl_train.report.curves import (
     Curve,
     Diversity,
@@ -107,13 +107,7 @@ def _thresholds(run: Run) -> dict[str, float]:
     wake = run.config.wake
     if wake.quota is not None:
         return {}
-    limits = {
-        "novelty": wake.min_novelty,
-        "coherence": wake.min_coherence,
-        "utility": wake.min_utility,
-        "support": wake.min_support,
-        "rederived": wake.min_rederived,
-    }
+    limits = {name: getattr(wake, f"min_{name}") for name in (*AXES, *LIKELIHOODS)}
     return {name: value for name, value in limits.items() if value is not None}
 
 

@@ -9,7 +9,7 @@ from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from ddl_train.probes.dreams import SUITES as DREAM_SUITES
-from ddl_train.records import Insight, Scores
+from ddl_train.records import LIKELIHOODS, Insight, Scores
 from ddl_train.report.canvas import PAPER, VARIABLES, Palette, png_of, svg_of
 from ddl_train.report.clouds import map_figure, scores_figure
 from ddl_train.report.curves import Curve, Point
@@ -127,7 +127,7 @@ def score_pictures(material: Material, *, most: int) -> list[Picture]:
     pairs = [("novelty", "coherence"), ("utility", "coherence")]
     pairs += [
         (name, "coherence")
-        for name in ("support", "rederived")
+        for name in LIKELIHOODS
         if any(getattr(one, name) is not None for one in scored)
     ]
     return [

@@ -49,8 +49,8 @@ class Branch:
 
 
 def best(insights: Sequence[Insight]) -> list[Insight]:
-    """Highest by the sum of the critic's scores; of equals the better supported, then the older."""
-    return sorted(insights, key=lambda one: (-_sum(one), -(one.scores.support or 0)))[:NUM_CARDS]
+    """Highest by the sum of the critic's scores; of equals the likelier, then the older."""
+    return sorted(insights, key=lambda one: (-_sum(one), -one.scores.likelihood))[:NUM_CARDS]
 
 
 def strangest(

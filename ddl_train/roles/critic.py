@@ -175,7 +175,8 @@ class LogitCritic:
             for first, second in ((p.pair.a, p.pair.b), (p.pair.b, p.pair.a))
         ]
         found, usage = self._probabilities(items)
-        return [min(pair) for pair in zip(found[::2], found[1::2], strict=True)], usage
+        lower = np.minimum(found[::2], found[1::2])  # keeps what is no number, whichever it is
+        return [float(value) for value in lower], usage
 
     def _probabilities(self, items: Sequence[Continuation]) -> tuple[list[float], Usage]:
         likelihoods, usage = self._engine.loglikelihood(items, adapter=BASE)

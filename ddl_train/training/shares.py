@@ -27,6 +27,9 @@ def shared(config: SleepConfig) -> SleepConfig:
     }
     if not config.packing:
         changes["per_device_train_batch_size"] = config.per_device_train_batch_size // by_batch
+    if config.neftune_noise_alpha is not None and config.padding_free:
+        # noise falls with the root of the tokens in a sequence, which are a whole batch here
+        changes["neftune_noise_alpha"] = config.neftune_noise_alpha / math.sqrt(by_batch)
     return config.model_copy(update=changes)
 
 

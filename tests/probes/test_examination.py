@@ -5,7 +5,7 @@ import math
 import pytest
 
 from ddl_train.probes.canaries import Canary
-from ddl_train.probes.examination import Examination, Trial, rate
+from ddl_train.probes.examination import Examination, Trial, merit, rate
 from tests.fakes import a_pair, a_scores
 
 
@@ -35,6 +35,12 @@ def failure(examination: Examination, **bounds: float) -> str | None:
         min_good_kept=given["min_good_kept"],
         min_trials=10,
     )
+
+
+def test_merit_is_the_mean_of_the_axes_times_what_likelihoods_were_asked_for() -> None:
+    assert merit(a_scores(9, 6, 3)) == 6
+    assert merit(a_scores(9, 6, 3, support=0.5)) == 3
+    assert merit(a_scores(9, 6, 3, support=0.5, rederived=0.1)) == pytest.approx(0.3)
 
 
 def test_the_worst_kind_comes_first() -> None:

@@ -87,8 +87,14 @@ def _dream(run: Run, cycle: int) -> None:
             )
             scores = (None,) * 5 if is_none else (7.0, 3.1 if reason else 8.0, 6.0, 0.9, None)
             database.execute(
-                "INSERT INTO verdicts VALUES (?, ?, ?, ?, ?, ?, ?, ?, NULL, NULL)",
-                (pair_id, *scores, reason, None if reason else "it holds together"),
+                "INSERT INTO verdicts VALUES (?, ?, ?, ?, ?, ?, ?, ?, NULL, ?)",
+                (
+                    pair_id,
+                    *scores,
+                    reason,
+                    None if reason else "it holds together",
+                    None if is_none else 0.985,
+                ),
             )
             if reason is None:
                 concept_id = first + position - 2

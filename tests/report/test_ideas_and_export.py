@@ -49,6 +49,21 @@ def test_the_critics_words_are_not_given_as_the_reason(run_dir: Path) -> None:
     assert "why it was admitted" not in stream.getvalue()
 
 
+def test_a_table_of_ideas_has_the_scores_that_were_asked_for(run_dir: Path) -> None:
+    stream = io.StringIO()
+    with Run.read(run_dir) as run:
+        insights = ideas.admitted(run)
+        ideas.print_admitted(insights, Console(file=stream, width=120))
+    head, first, *_ = stream.getvalue().splitlines()
+    assert head.split()[3:8] == ["nov", "coh", "use", "sup", "again"]
+    assert first.split()[3:8] == ["7.0", "8.0", "6.0", "0.900", "0.985"]
+    for one in insights:
+        one["scores"]["support"] = None
+    stream = io.StringIO()
+    ideas.print_admitted(insights, Console(file=stream, width=120))
+    assert stream.getvalue().split()[3:7] == ["nov", "coh", "use", "again"]
+
+
 def test_a_refused_idea_tells_the_rule(run_dir: Path) -> None:
     with Run.read(run_dir) as run:
         refused = ideas.rejected(run)

@@ -55,6 +55,13 @@ def seconds(layer_seconds: float, *, flops: float = 1e12) -> Range:
     ).seconds
 
 
+def test_what_is_read_again_is_counted_with_the_scores() -> None:
+    plain, support, again = (
+        passes(wake=wake) for wake in ({}, {"min_support": 0.5}, {"min_rederived": 0.5})
+    )
+    assert again.high - plain.high == 2 * (support.high - plain.high) > 0
+
+
 def test_a_tiny_model_takes_as_long_as_its_calls() -> None:
     by_arithmetic, real = seconds(0.0), seconds(0.002)
     assert by_arithmetic.high < 1

@@ -8,7 +8,9 @@ import pytest
 
 from ddl_train.config import WakeConfig
 from ddl_train.records import BASE, Continuation, FloatArray, Proposal, Usage
+from ddl_train.roles.admission import admit
 from ddl_train.roles.critic import LogitCritic
+from ddl_train.roles.elsewhere import second_critic
 from ddl_train.roles.prompts import load_pack
 from tests.fakes import EchoEngine, a_pair, a_proposal
 
@@ -105,6 +107,28 @@ def test_an_idea_is_as_likely_as_the_order_of_its_concepts_that_speaks_against_i
         "link high vakase causes miritis + zorol lowers vakase",
     }
     assert all((one.given, one.continuation) == ("", IDEA.text) for one in asked)
+
+
+@pytest.mark.parametrize("unknown", ["link high", "link zorol"])
+def test_a_likelihood_that_is_no_number_in_either_order_is_none(unknown: str) -> None:
+    def log_prob(item: Continuation) -> float:
+        return math.nan if item.prompt.startswith(unknown) else -0.01
+
+    config = WakeConfig(min_rederived=0.5, max_disagreement=None)
+    engine = EchoEngine(rating=rate, log_prob=log_prob)
+    (found,), _ = LogitCritic(engine, load_pack("terse"), config).score([IDEA])
+    assert found is not None and found.rederived is not None and math.isnan(found.rederived)
+    assert "rederived" in (admit(found, config) or "")
+
+
+def test_the_larger_critic_does_not_read_ideas_again() -> None:
+    config = WakeConfig(min_support=0.5, min_rederived=0.5)
+    engine = EchoEngine()
+    larger = second_critic(config, engine, load_pack("terse"), EchoEngine())
+    assert larger is not None
+    (found,), _ = larger.score([IDEA])
+    assert found is not None
+    assert (found.support, found.rederived) == (None, None)
 
 
 def test_likelihoods_cost_nothing_when_not_asked_for() -> None:

@@ -168,6 +168,21 @@ def test_accumulation_is_divided_before_the_batch(
 
 
 @pytest.mark.parametrize(
+    ("padding_free", "expected"), [(True, 15.0), (False, 30.0)], ids=["joined", "padded"]
+)
+def test_noise_is_that_of_one_process_where_a_batch_is_one_sequence(
+    padding_free: bool, expected: float
+) -> None:
+    config = quick(
+        neftune_noise_alpha=30,
+        padding_free=padding_free,
+        per_device_train_batch_size=16,
+        num_processes=4,
+    )
+    assert shared(config).neftune_noise_alpha == expected
+
+
+@pytest.mark.parametrize(
     ("changes", "sentence"),
     [
         ({"per_device_train_batch_size": 8, "num_processes": 3}, "does not divide the 8 rows"),

@@ -299,6 +299,13 @@ def test_what_is_contested_is_shown_as_wrong_and_decides_nothing() -> None:
     assert (strict.value, strict.applies) == (0.5, False)
 
 
+def test_decoys_that_are_said_decide_and_those_that_are_chosen_of_five_are_shown() -> None:
+    goals = {goal.name: goal for goal in check_goals(five_worlds())}
+    assert goals["says decoys"].applies
+    assert not goals["says decoys"].is_met  # not measured is not met
+    assert not goals["believes decoys"].applies
+
+
 def test_recall_is_of_the_depths_that_were_counted() -> None:
     deep = DISCOVERY | {"new_by_depth": {"1": 10, "4": 90}}
     rows = write_tables([cell(discovery=[deep])]).split("## The default, cycle by cycle")[1]

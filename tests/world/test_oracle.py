@@ -4,6 +4,9 @@ import random
 
 import pytest
 
+from ddl_train.config import WakeConfig
+from ddl_train.records import AXES, LIKELIHOODS
+from ddl_train.roles.admission import admit
 from ddl_train.world.census import composing_pairs
 from ddl_train.world.critic import OracleCritic
 from ddl_train.world.graph import Placed, WorldSpec, make_world
@@ -212,7 +215,8 @@ def test_the_oracle_critic_lets_only_what_is_true_pass(conclusion: str, passes: 
     (scores,), usage = critic.score([proposal(conclusion)])
     assert scores is not None
     assert usage.num_tokens == 0
-    assert (min(scores.novelty, scores.coherence, scores.utility) > 6) is passes
+    everything = {f"min_{axis}": 6 for axis in AXES} | {f"min_{name}": 0.9 for name in LIKELIHOODS}
+    assert (admit(scores, WakeConfig.model_validate(everything)) is None) is passes
     (why,), _ = critic.explain([proposal(conclusion)])
     assert (why == f"follows from: {S} lowers {F}; high {F} causes {A}") is passes
 
