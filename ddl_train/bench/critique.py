@@ -103,14 +103,14 @@ def supports(speaker: Speaker, judged: Sequence[Judged]) -> list[float]:
 def rederived(speaker: Speaker, judged: Sequence[Judged]) -> list[float]:
     """Geometric mean probability of the whole idea, from the order that makes it less likely."""
     texts = [text for _, text, _ in judged]
-    likelihoods = [
+    as_drawn, turned = (
         speaker.mean_log_likelihoods(prompts, texts, given=[""] * len(texts))
         for prompts in (
             [pair.prompt for pair, _, _ in judged],
             [replace(pair, a=pair.b, b=pair.a).prompt for pair, _, _ in judged],
         )
-    ]
-    return [math.exp(value) for value in np.minimum(*likelihoods)]
+    )
+    return [math.exp(value) for value in np.minimum(as_drawn, turned)]
 
 
 def critic_rows(speaker: Speaker, judged: Sequence[Judged]) -> Iterator[Figure]:

@@ -101,7 +101,8 @@ def test_an_idea_is_as_likely_as_the_order_of_its_concepts_that_speaks_against_i
 
     (found,), _ = critic(EchoEngine(log_prob=log_prob), min_rederived=0.5).score([IDEA])
     assert found is not None
-    assert (found.rederived, found.support) == (pytest.approx(0.25), None)
+    assert found.rederived == pytest.approx(0.25)
+    assert found.support is None
     assert {one.prompt for one in asked} == {
         "link zorol lowers vakase + high vakase causes miritis",
         "link high vakase causes miritis + zorol lowers vakase",
