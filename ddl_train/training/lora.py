@@ -80,8 +80,7 @@ def train_lora(
     """Train one adapter on `rows`, or go on where a killed call with the same arguments was.
 
     On a CPU the same rows, config and seed give the same bytes, interrupted or not. Another number
-    of processes gives the same but for rounding (and for dropout and noise, which each draws by
-    itself).
+    of processes gives the same but for rounding, dropout and noise, which each draws by itself.
 
     Args:
         engine: lends its base; its chat format encodes the rows.
