@@ -35,6 +35,8 @@ class Speaker:
         self.batch_size = batch_size
 
     def _prompt_ids(self, prompts: Sequence[str]) -> list[list[int]]:
+        if not prompts:
+            return []
         texts = [
             self.tokenizer.apply_chat_template(
                 [{"role": "user", "content": prompt}], tokenize=False, add_generation_prompt=True
@@ -102,6 +104,8 @@ class Speaker:
         return means
 
     def _tails(self, replies: Sequence[str]) -> list[list[int]]:
+        if not replies:
+            return []
         texts = [f"{reply}{self.tokenizer.eos_token}" for reply in replies]
         return list(self.tokenizer(texts, add_special_tokens=False)["input_ids"])
 

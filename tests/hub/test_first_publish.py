@@ -14,6 +14,7 @@ from huggingface_hub import ModelCard, snapshot_download
 from peft import PeftModel
 from transformers import AutoModelForCausalLM
 
+from ddl_train.memory.reading import read_insights
 from ddl_train.storage.outbox import read_outbox
 from ddl_train.storage.run import Run
 from tests.cli.calling import Called, CommandLine
@@ -269,6 +270,11 @@ def test_the_insights_go_into_a_dataset_repository_without_the_sources(
     )
     assert len(rows) == 4
     assert set(rows["provenance"]) == {"document+document"}
+    with Run.read(run_dir) as run:
+        insights = read_insights(run.database, cycle=None, ids=None)
+    assert [(row["support"], row["rederived"]) for row in rows] == [
+        (pytest.approx(one.scores.support), pytest.approx(one.scores.rederived)) for one in insights
+    ]
     assert b"of the matter" not in files["data/insights.parquet"]
     assert "parent_a" not in rows.column_names
 

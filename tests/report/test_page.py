@@ -9,7 +9,9 @@ from typer.testing import CliRunner
 
 from ddl_train.cli.app import app
 from ddl_train.errors import RunError
-from ddl_train.records import StudyItem
+from ddl_train.records import LIKELIHOODS, StudyItem
+from ddl_train.report.canvas import PAPER
+from ddl_train.report.clouds import SCALE, scores_figure
 from ddl_train.report.page import write_report
 from ddl_train.storage.database import transaction
 from ddl_train.storage.run import Run
@@ -80,6 +82,14 @@ def test_the_text_of_plots_is_text(page: str) -> None:
 def test_ids_are_unique(page: str) -> None:
     ids = re.findall(r' id="([^"]+)"', page)
     assert len(ids) == len(set(ids))
+
+
+def test_a_card_tells_both_likelihoods_and_the_plots_have_a_scale_for_each(page: str) -> None:
+    assert "support 0.90, rederived 0.985" in page
+    for likelihood in LIKELIHOODS:
+        figure = scores_figure([], [], ("coherence", likelihood), {likelihood: 0.5}, PAPER)
+        assert figure.axes[0].get_ylim() == (-0.03, 1.03)
+        assert figure.axes[0].get_xlim() == SCALE
 
 
 def test_answers_before_and_after_stand_side_by_side(page: str) -> None:

@@ -10,7 +10,7 @@ from ddl_train.records import Chunk
 from ddl_train.report.footprint import ModelShape
 from ddl_train.report.machine import Machine
 from ddl_train.report.passes import Range, count_passes, rows_of_last_night
-from ddl_train.report.plan import Corpus, make_plan
+from ddl_train.report.plan import Corpus, Plan, make_plan
 from ddl_train.roles.prompts import load_pack
 
 TINY = ModelShape(
@@ -37,6 +37,10 @@ def passes(**stages: Any) -> Range:
 
 
 def seconds(layer_seconds: float, *, flops: float = 1e12) -> Range:
+    return plan(layer_seconds, flops=flops).seconds
+
+
+def plan(layer_seconds: float = 0.0, *, flops: float = 1e12, **stages: Any) -> Plan:
     machine = Machine(
         device="cpu", name="x", num_bytes=10**12, flops=flops, layer_seconds=layer_seconds
     )
@@ -45,14 +49,14 @@ def seconds(layer_seconds: float, *, flops: float = 1e12) -> Range:
         for n in range(4)
     ]
     return make_plan(
-        a_config(),
+        a_config(**stages),
         shape=TINY,
         machine=machine,
         corpus=Corpus(chunks=chunks, held_out_share=0.1),
         prompts=load_pack("terse"),
         count=lambda message: len(message.split()),
         num_probes=5,
-    ).seconds
+    )
 
 
 def test_what_is_read_again_is_counted_with_the_scores() -> None:
@@ -60,6 +64,15 @@ def test_what_is_read_again_is_counted_with_the_scores() -> None:
         passes(wake=wake) for wake in ({}, {"min_support": 0.5}, {"min_rederived": 0.5})
     )
     assert again.high - plain.high == 2 * (support.high - plain.high) > 0
+
+
+def test_what_is_read_again_is_planned_in_tokens_of_both_orders() -> None:
+    plain, support, again = (
+        plan(wake=wake).wake_tokens for wake in ({}, {"min_support": 0.5}, {"min_rederived": 0.5})
+    )
+    assert again.high - plain.high == pytest.approx(2 * (support.high - plain.high))
+    assert support.high > plain.high
+    assert again.low == plain.low
 
 
 def test_a_tiny_model_takes_as_long_as_its_calls() -> None:

@@ -4,12 +4,21 @@ import math
 from pathlib import Path
 
 import pytest
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from ddl_train.bench.critique import auc, auc_interval
+from ddl_train.bench.critique import REDERIVED, auc, auc_interval, rederived, supports
 from ddl_train.bench.pairs import PairSource
-from ddl_train.bench.seedling import SkillRow, run, table
+from ddl_train.bench.seedling import SIZES, SkillRow, measure, run, table
+from ddl_train.bench.speaker import Speaker
+from ddl_train.config import ModelConfig, WakeConfig
+from ddl_train.engines.transformers_engine import load_engine
 from ddl_train.errors import ConfigError, ModelError
-from ddl_train.world.language import chain, parse
+from ddl_train.roles.critic import LogitCritic
+from ddl_train.roles.prompts import load_pack
+from ddl_train.world.language import chain, parse, write_idea
+from tests.fakes import a_pair, a_proposal
+from tests.worlds import SEEDLING
 
 
 @pytest.fixture(scope="module")
@@ -31,6 +40,41 @@ def test_pairs_are_what_they_are_asked_as(source: PairSource) -> None:
 def test_one_seed_gives_one_exam() -> None:
     assert PairSource(3).composing(5) == PairSource(3).composing(5)
     assert PairSource(3).composing(5) != PairSource(4).composing(5)
+
+
+@pytest.fixture(scope="module")
+def seedling() -> Speaker:
+    if not SEEDLING.is_dir():
+        pytest.skip("needs checkpoints/seedling")
+    model = AutoModelForCausalLM.from_pretrained(SEEDLING, dtype=torch.float32).eval()
+    return Speaker(model, AutoTokenizer.from_pretrained(SEEDLING))
+
+
+def test_likelihoods_are_those_that_the_critic_admits_by(
+    seedling: Speaker, source: PairSource
+) -> None:
+    linked = source.composing(6)
+    ideas = [write_idea(*pair.idea) for pair in linked if pair.idea]
+    astray = ideas[1:] + ideas[:1]
+    judged = [(pair, text, True) for pair, text in zip(linked * 2, ideas + astray, strict=True)]
+    config = WakeConfig(min_support=0.5, min_rederived=0.5)
+    engine = load_engine(ModelConfig(base=str(SEEDLING), device="cpu", dtype="float32"))
+    found, _ = LogitCritic(engine, load_pack("terse"), config).score(
+        [a_proposal(text, pair=a_pair(pair.a, pair.b)) for pair, text, _ in judged]
+    )
+    assert [one and one.rederived for one in found] == pytest.approx(
+        rederived(seedling, judged), rel=1e-3
+    )
+    assert [one and one.support for one in found] == pytest.approx(
+        supports(seedling, judged), rel=1e-3
+    )
+
+
+def test_the_critics_goal_is_of_what_the_quickstart_refuses_by(seedling: Speaker) -> None:
+    sizes = dict.fromkeys(SIZES, 6)  # too few pairs for a single idea: nothing to tell apart
+    rows = [row for row in measure(seedling, 0, sizes) if row.skill.startswith("critic AUC")]
+    assert [row.goal for row in rows if "its own" in row.skill and REDERIVED in row.skill] == [0.99]
+    assert sum(row.goal is not None for row in rows) == 1
 
 
 @pytest.mark.parametrize(
