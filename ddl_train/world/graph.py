@@ -2,8 +2,9 @@
 
 Every literature has its own substances, factors and ailments. A bridge is a factor that one
 literature ends in and another starts from, half of the time under another name; the alias is then
-stated somewhere. Factors are ordered, and influence only later ones, so nothing acts on itself.
-Asides share names with facts and compose to nothing.
+stated somewhere. Factors of a literature are ordered, and influence only later ones; what would close
+a ring over bridges is left out, so that nothing acts on itself. Asides share names with facts and
+compose to nothing.
 
 Not here: what follows from the facts (the oracle), nor how they are told (the documents).
 """
@@ -148,6 +149,7 @@ def make_world(seed: int, spec: WorldSpec, taken: frozenset[str] = frozenset()) 
         told = [*_substance_facts(rng, spec, literature), *_factor_facts(rng, spec, literature)]
         told += _ailment_facts(rng, spec, literature)
         placed += (Placed(fact, literature.number) for fact in told)
+    placed = _without_rings(placed, bridges)
     for bridge in bridges:
         if bridge.name != bridge.other_name:
             pair = rng.sample((bridge.name, bridge.other_name), 2)
@@ -228,6 +230,31 @@ def _ailment_facts(rng: random.Random, spec: WorldSpec, lit: _Literature) -> Ite
             causes[0] = owed.pop()
         for cause in dict.fromkeys(causes):
             yield Fact(rng.choice((HIGH_CAUSES, LOW_CAUSES)), cause, ailment)
+
+
+def _without_rings(placed: Sequence[Placed], bridges: Sequence[Bridge]) -> list[Placed]:
+    """All but the facts that lead back to a factor on the way here, searched depth first."""
+    true_names = {bridge.other_name: bridge.name for bridge in bridges}
+    leads: dict[str, list[tuple[str, int]]] = {}
+    for place, one in enumerate(placed):
+        cause, effect = (true_names.get(name, name) for name in one.fact.names)
+        leads.setdefault(cause, []).append((effect, place))
+    closing: set[int] = set()
+    done: set[str] = set()
+    for start in leads:
+        way = {start: iter(leads[start])}
+        while way:
+            name, ahead = next(reversed(way.items()))
+            for effect, place in ahead:
+                if effect in way:
+                    closing.add(place)
+                elif effect in leads and effect not in done:
+                    way[effect] = iter(leads[effect])
+                    break
+            else:
+                done.add(name)
+                del way[name]
+    return [one for place, one in enumerate(placed) if place not in closing]
 
 
 def _meaningless(

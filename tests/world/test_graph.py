@@ -1,5 +1,6 @@
 """Graphs of facts."""
 
+import graphlib
 import itertools
 import math
 import time
@@ -8,8 +9,9 @@ from typing import Any
 import pytest
 
 from ddl_train.world.graph import WorldSpec, home_world, make_world
-from ddl_train.world.language import ALIAS, chain, is_sound
+from ddl_train.world.language import ALIAS, LOWERS, RAISES, chain, is_sound
 from ddl_train.world.names import kind_of
+from ddl_train.world.presets import load_preset
 
 SPEC = WorldSpec(
     substances=30, factors=24, ailments=20, literatures=3, bridges=6, asides=9, notes=6, fillers=3
@@ -46,6 +48,20 @@ def test_literatures_share_only_bridges() -> None:
     bridging = {name for bridge in world.bridges for name in (bridge.name, bridge.other_name)}
     for one, other in itertools.combinations(told.values(), 2):
         assert one & other <= bridging
+
+
+@pytest.mark.parametrize("preset", ["small", "standard"])
+def test_no_factor_acts_on_itself_through_others_whatever_their_names(preset: str) -> None:
+    spec = load_preset(preset).world
+    for seed in range(40):
+        world = make_world(seed, spec)
+        true_names = {bridge.other_name: bridge.name for bridge in world.bridges}
+        causes: dict[str, set[str]] = {}
+        for fact in world.facts:
+            if fact.relation in (RAISES, LOWERS):
+                cause, effect = (true_names.get(name, name) for name in fact.names)
+                causes.setdefault(effect, set()).add(cause)
+        graphlib.TopologicalSorter(causes).prepare()  # raises CycleError at a ring
 
 
 def test_a_few_pairs_in_a_hundred_compose() -> None:
