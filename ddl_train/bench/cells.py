@@ -13,6 +13,7 @@ from ddl_train.bench.answers import examine_answers
 from ddl_train.bench.arms import Arm
 from ddl_train.bench.discovery import measure_discovery
 from ddl_train.bench.exam import examine
+from ddl_train.bench.folder import FILE
 from ddl_train.bench.life import as_arm, live
 from ddl_train.bench.suites import suites_by_cycle
 from ddl_train.bench.waking import paired_waking
@@ -67,6 +68,8 @@ class Bench:
     scale: Scale
     overrides: tuple[str, ...] = ()
     """Of the user, after those of the scale and of the arm."""
+    settings: str = ""
+    """Sha256 of what the folder was claimed for."""
 
     def cell_path(self, arm: Arm, seed: int) -> Path:
         return self.out / "cells" / f"{arm.name}-{seed}.json"
@@ -108,7 +111,7 @@ def run_cell(
     path = bench.cell_path(arm, seed)
     config = bench.cell_config(arm, seed)
     if path.is_file():
-        return _read_cell(path, bench.changes(arm))
+        return _read_cell(path, bench, arm)
     folder = bench.out / "worlds" / str(seed)
     if not (folder / WORLD_FILE).is_file():
         write_world(folder, seed=WORLD_SEEDS + seed, preset=bench.scale.preset)
@@ -130,6 +133,7 @@ def run_cell(
         cell: JsonObject = {
             "arm": arm.name,
             "seed": seed,
+            "settings": bench.settings,
             "preset": bench.scale.preset,
             "num_cycles": config.num_cycles,
             "overrides": bench.changes(arm),
@@ -159,18 +163,28 @@ def _gate_prompts(world: Path) -> set[str]:
     return {probe.prompt for path in files for probe in read_probes(path)}
 
 
-def _read_cell(path: Path, overrides: list[str]) -> JsonObject:
-    """A cell that is done, if its arm was then what it is now."""
+def _read_cell(path: Path, bench: Bench, arm: Arm) -> JsonObject:
+    """A cell that is done, if it is of this bench and its arm was then what it is now."""
     try:
         cell: JsonObject = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise ConfigError(f"{path}: is damaged; delete it, and it is measured again") from error
     if not isinstance(cell, dict) or not isinstance(cell.get("overrides"), list):
         raise ConfigError(f"{path}: is damaged; delete it, and it is measured again")
-    if cell["overrides"] != overrides:
+    if path != bench.cell_path(arm, cell.get("seed", 0)) or cell.get("arm") != arm.name:
+        raise ConfigError(
+            f"{path}: holds {cell.get('arm')} with seed {cell.get('seed')}, which its name does not "
+            "say; a cell counts once, under its own name: delete the copy"
+        )
+    if cell["overrides"] != bench.changes(arm):
         raise ConfigError(
             f"{path}: was made with {' '.join(cell['overrides'])}; its arm is now "
-            f"{' '.join(overrides)}; give another folder, or delete the cell and its run"
+            f"{' '.join(bench.changes(arm))}; give another folder, or delete the cell and its run"
+        )
+    if cell.get("settings") != bench.settings:
+        raise ConfigError(
+            f"{path}: was made with other settings than the {FILE} of {bench.out}; take it out of "
+            "this folder, and it is lived again"
         )
     return cell
 
@@ -252,7 +266,7 @@ def read_cells(bench: Bench, arms: Sequence[Arm]) -> list[JsonObject]:
     for path in bench.out.glob("cells/*.json"):
         name = path.stem.rpartition("-")[0]
         if name in order:
-            cells.append(_read_cell(path, bench.changes(arms[order[name]])))
+            cells.append(_read_cell(path, bench, arms[order[name]]))
     if len({cell["base_sha256"] for cell in cells}) > 1:
         raise ConfigError(
             f"{bench.out}: its cells were made with different weights of the base; give another folder"

@@ -1,5 +1,6 @@
 """A bench's folder compares like with like: it says what it was made with, and holds to it."""
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -22,8 +23,11 @@ def what_runs(config: Path, overrides: list[str]) -> JsonObject:
     return values
 
 
-def claim(out: Path, wanted: JsonObject) -> None:
+def claim(out: Path, wanted: JsonObject) -> str:
     """Make `out` the folder of these settings, unless it is that already.
+
+    Returns:
+        The settings' sha256, by which what is kept in the folder can say that it is of them.
 
     Raises:
         ConfigError: it holds what other settings made, or its file is damaged.
@@ -42,9 +46,10 @@ def claim(out: Path, wanted: JsonObject) -> None:
                 f"{out}: holds what was made with other settings, by its {FILE}: {named}"
                 f"{' and more' if len(set(changed)) > 3 else ''}; give another folder"
             )
-        return
-    make_folder(out)
-    write_text(path, json.dumps(wanted, indent=1))
+    else:
+        make_folder(out)
+        write_text(path, json.dumps(wanted, indent=1))
+    return hashlib.sha256(json.dumps(wanted, sort_keys=True).encode()).hexdigest()
 
 
 def _read(path: Path) -> JsonObject:

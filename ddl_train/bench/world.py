@@ -21,6 +21,7 @@ from ddl_train.errors import ConfigError
 from ddl_train.records import Progress
 from ddl_train.session import never
 from ddl_train.storage.files import write_text
+from ddl_train.world.presets import load_preset
 
 CONFIG = Path("configs/quickstart.yaml")
 SCALES = {
@@ -90,14 +91,17 @@ def run(
     scale = SCALES[preset]
     if num_cycles is not None:
         scale = replace(scale, num_cycles=num_cycles)
-    bench = Bench(out=out, config=config, scale=scale, overrides=tuple(overrides))
     own = {*OWN_KEYS, *(f"evaluate.{suite}" for suite in SUITES)}
     for text in overrides:
         if (key := text.partition("=")[0].strip()) in own:
             raise ConfigError(f"{text}: the bench gives every cell its own {key}; leave it out")
     chosen = find_arms(list(arms) or ARMS.get(preset, ["first"]))
     default = what_runs(config, [*scale.overrides, *overrides])
-    claim(out, {**asdict(scale), "format": FORMAT, "default": default})
+    worlds = asdict(load_preset(preset))
+    settings = claim(out, {**asdict(scale), "format": FORMAT, "default": default, "worlds": worlds})
+    bench = Bench(
+        out=out, config=config, scale=scale, overrides=tuple(overrides), settings=settings
+    )
     # what cannot stand beside the new cells is said before hours are spent
     read_cells(bench, find_arms(["all"]))
     for seed in seeds:
