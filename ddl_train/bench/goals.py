@@ -4,29 +4,32 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Literal
 
-from ddl_train.bench.measures import (
-    CEILING,
-    DISCOVERY,
-    KEEPING,
-    LEARNING,
-    NEVER_DREAMT,
-    Column,
-    Value,
-)
+from ddl_train.bench.column import Column, Value
+from ddl_train.bench.measures_asleep import CEILING, KEEPING, LEARNING, NEVER_DREAMT
+from ddl_train.bench.measures_awake import DISCOVERY
 from ddl_train.bench.tables import figure, plain
 from ddl_train.records import JsonObject
 
 NUM_PLACEBO_NIGHTS = 20
 FULL_PRESET, FULL_CYCLES, FULL_SEEDS, FIRST_SEED = "standard", 8, 5, 31
-"""The goals of the default arm refer to this many worlds that nothing was tuned on; of less they are
+"""The goals of the default arm refer to this many worlds that are kept for reports; of less they are
 shown and decide nothing."""
-SHOWN = ("precision, contested as wrong", "believes decoys")
+SHOWN = (
+    "precision, contested as wrong",
+    "believes decoys",
+    "home never replayed, less than base",
+    "signs in it, less than base",
+)
 """Beside their goals, for information: where two chains disagree nothing is true, and no probe asks;
-and whoever has to choose among five answers and knows none takes the decoy in one of five."""
+whoever has to choose among five answers and knows none takes the decoy in one of five; and of home
+the goal is of the whole, by the exam and by the gate's suite, which asks for signs too."""
 Direction = Literal["at least", "at most"]
 BOUNDS: tuple[tuple[Sequence[Column], str, Direction, float], ...] = (
     (LEARNING, "backward transfer", "at least", -0.02),
     (KEEPING, "home, less than base", "at most", 0.02),
+    (KEEPING, "home never replayed, less than base", "at most", 0.02),
+    (KEEPING, "home in the gate's suite, less than base", "at most", 0.02),
+    (KEEPING, "signs in it, less than base", "at most", 0.02),
     (KEEPING, "skill, less than base", "at most", 0.02),
     (LEARNING, "believes flipped insights", "at most", 0.02),
     (NEVER_DREAMT, "says decoys", "at most", 0.02),
@@ -114,7 +117,7 @@ def _placebo_goal(placebo: Sequence[JsonObject], default: Sequence[JsonObject]) 
 
 
 def _of_arm(cells: Sequence[JsonObject], arm: str) -> list[JsonObject]:
-    """Those on worlds that nothing was tuned on where there are enough of them; else all."""
+    """Those on worlds that are kept for reports where there are enough of them; else all."""
     mine = [cell for cell in cells if cell["arm"] == arm]
     fresh = [cell for cell in mine if cell["seed"] >= FIRST_SEED]
     return fresh if _is_full(fresh) else mine

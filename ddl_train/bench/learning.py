@@ -40,6 +40,22 @@ def exam_share(exam: JsonObject, group: str, who: str) -> Share:
     return sum(marks), len(marks)
 
 
+def known_whole(exam: JsonObject, who: str) -> Share:
+    """Insights of which both ways are right and the sign is not flipped, of those asked all three.
+
+    Answers are picked among ends of other insights: most can be picked by who knows which two names
+    belong together and nothing of how. This cannot.
+    """
+    marks = [
+        {about: mark for about, _, mark in _marks(exam, group, who)}
+        for group in ("uptake/forward", "uptake/reverse", "flip")
+    ]
+    asked = [
+        [mine[about] for mine in marks] for about in marks[0] if all(about in one for one in marks)
+    ]
+    return sum(one == [1, 1, 0] for one in asked), len(asked)
+
+
 def now(exam: JsonObject) -> str:
     """The adapter in use at the end."""
     return exam["in_use"][-1] if exam["in_use"] else BASE

@@ -8,8 +8,9 @@ import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from ddl_train.bench.column import Value
 from ddl_train.bench.learning import matrix
-from ddl_train.bench.measures import Value, judged_true
+from ddl_train.bench.measures_awake import judged_true
 from ddl_train.bench.tables import MIN_SEEDS, figure, plain
 from ddl_train.records import BASE, JsonObject
 

@@ -12,20 +12,17 @@ from typing import NamedTuple
 
 from scipy.stats import t as student
 
+from ddl_train.bench.column import Column, Value
 from ddl_train.bench.learning import Change, Share, matrix, ratio
-from ddl_train.bench.measures import (
-    AWAKE,
+from ddl_train.bench.measures_asleep import (
     CEILING,
-    DISCOVERY,
     DREAMT_IN_WRITING,
     KEEPING,
     LEARNING,
     NEVER_DREAMT,
     NEVER_IN_WRITING,
-    Column,
-    Value,
-    judged_true,
 )
+from ddl_train.bench.measures_awake import AWAKE, DISCOVERY, judged_true
 from ddl_train.probes.statistics import wilson
 from ddl_train.records import JsonObject
 

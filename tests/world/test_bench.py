@@ -11,7 +11,7 @@ from ddl_train.bench.arms import ARMS, find_arms
 from ddl_train.bench.discovery import measure_discovery
 from ddl_train.bench.goals import check_goals
 from ddl_train.bench.learning import Change
-from ddl_train.bench.measures import awake_gain
+from ddl_train.bench.measures_awake import awake_gain
 from ddl_train.bench.placebo import shuffle_answers
 from ddl_train.bench.tables import figure, write_tables
 from ddl_train.config import load_config
@@ -279,7 +279,7 @@ def test_a_few_placebos_of_the_full_preset_decide_nothing_unless_one_is_promoted
     assert missed([few | {"nights": [REFUSED | {"promoted": True}]}])
 
 
-def test_the_default_arm_is_held_to_its_goals_on_five_worlds_that_nothing_was_tuned_on() -> None:
+def test_the_default_arm_is_held_to_its_goals_on_five_worlds_that_are_kept_for_reports() -> None:
     found = missed(five_worlds())
     assert "backward transfer" in found  # not measured is not met
     assert "precision, contested aside" not in found
@@ -297,6 +297,22 @@ def test_what_is_contested_is_shown_as_wrong_and_decides_nothing() -> None:
         if goal.name == "precision, contested as wrong"
     ]
     assert (strict.value, strict.applies) == (0.5, False)
+
+
+def test_home_is_held_to_its_goal_by_the_exam_and_by_what_the_gate_asks() -> None:
+    asked = {"base": {"retention/all": [10, 10], "retention/direction": [5, 5]}}
+    asked |= {"in_use": {"retention/all": [9, 10], "retention/direction": [4, 5]}}
+    lived = [{"cycle": 0, "adapter": "x", "kl": 0.5, **asked}]
+    goals = {goal.name: goal for goal in check_goals(five_worlds(suites=lived))}
+    gate, signs = (
+        goals["home in the gate's suite, less than base"],
+        goals["signs in it, less than base"],
+    )
+    assert (gate.value, gate.applies, gate.is_met) == (pytest.approx(0.1), True, False)
+    assert (signs.value, signs.applies) == (pytest.approx(0.2), False)
+    assert not goals["home, less than base"].is_met
+    unasked = {goal.name: goal for goal in check_goals(five_worlds())}
+    assert unasked["home in the gate's suite, less than base"].value is None
 
 
 def test_decoys_that_are_said_decide_and_those_that_are_chosen_of_five_are_shown() -> None:

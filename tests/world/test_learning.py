@@ -11,6 +11,7 @@ from ddl_train.bench.learning import (
     exam_share,
     forgetting,
     forward_transfer,
+    known_whole,
     lost,
     matrix,
     taught_after,
@@ -59,6 +60,14 @@ def test_a_refused_night_neither_praises_nor_blames_the_next() -> None:
 def test_forgetting_is_less_than_the_best_there_ever_was() -> None:
     assert forgetting(TWO_NIGHTS) == 0.25
     assert forgetting(an_exam(["x"])) is None
+
+
+def test_an_insight_is_known_whole_when_both_ways_and_its_sign_are() -> None:
+    groups = ("uptake/forward", "uptake/reverse", "flip")
+    items = [[group, about, 0] for about in "abcd" for group in groups]
+    items += [["uptake/forward", "e", 0], ["flip", "e", 0]]  # nothing to ask in reverse
+    exam = {"items": items, "answers": {"x": "11011101010010"}}
+    assert known_whole(exam, "x") == (1, 4)
 
 
 def test_forward_transfer_is_what_was_right_before_it_was_dreamt() -> None:

@@ -1,6 +1,6 @@
 """What the gate asked, cycle by cycle: shares by suite and kind, dreamt and undreamt apart."""
 
-from ddl_train.bench.measures import last_kl, last_suite
+from ddl_train.bench.measures_asleep import last_kl, last_suite
 from ddl_train.bench.suites import suites_by_cycle
 from ddl_train.records import BASE, EvalReport, ItemResult
 from tests.world.cells import cell
