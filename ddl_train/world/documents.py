@@ -125,12 +125,23 @@ def load_world(folder: str | Path) -> World:
         raise SourceError(f"{path}: cannot be read as JSON ({error})") from None
     if not isinstance(values, dict) or values.get("format") != FORMAT:
         raise SourceError(f"{path}: expected a world file of format {FORMAT}")
-    return World(
-        seed=values["seed"],
-        spec=WorldSpec(**values["spec"]),
-        placed=tuple(
-            Placed(Fact(relation, subject, object, wording), literature)
-            for literature, relation, subject, object, wording in values["facts"]
-        ),
-        bridges=tuple(Bridge(**bridge) for bridge in values["bridges"]),
-    )
+    try:
+        return World(
+            seed=values["seed"],
+            spec=WorldSpec(**values["spec"]),
+            placed=tuple(_placed(*line) for line in values["facts"]),
+            bridges=tuple(Bridge(**bridge) for bridge in values["bridges"]),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        reason = f"it lacks {error}" if isinstance(error, KeyError) else str(error)
+        raise SourceError(
+            f"{path}: is damaged, expected seed, spec, facts and bridges of a world ({reason}); "
+            "delete its folder and write it again with `ddl-train world`"
+        ) from None
+
+
+def _placed(literature: int, relation: str, subject: str, object: str, wording: int) -> Placed:
+    """A line of world.json."""
+    if relation not in DOCUMENT:
+        raise ValueError(f"there is no relation {relation!r}")
+    return Placed(Fact(relation, subject, object, wording), literature)

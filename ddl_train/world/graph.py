@@ -28,6 +28,9 @@ from ddl_train.world.language import (
 )
 from ddl_train.world.names import AILMENT, FACTOR, SUBSTANCE, NameSource
 
+MAX_DEGREE = 1000
+"""Links of one name, on average; each is drawn by itself, so that a slip here would take for ever."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class WorldSpec:
@@ -60,12 +63,12 @@ class WorldSpec:
         for name in ("substances", "factors", "ailments", "literatures"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name}: got {getattr(self, name)}, expected 1 or more")
-        degrees = (self.substance_degree, self.factor_degree, self.ailment_degree)
         for name in ("bridges", "asides", "notes", "fillers"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name}: got {getattr(self, name)}, expected 0 or more")
-        if not all(0 <= degree < math.inf for degree in degrees):
-            raise ValueError(f"degrees: got {degrees}, expected finite numbers of 0 or more")
+        for name in ("substance_degree", "factor_degree", "ailment_degree"):
+            if not 0 <= getattr(self, name) <= MAX_DEGREE:
+                raise ValueError(f"{name}: got {getattr(self, name)}, expected 0 to {MAX_DEGREE}")
         if not 0 <= self.alias_share <= 1:
             raise ValueError(f"alias_share: got {self.alias_share}, expected 0 to 1")
         if not 0 < self.skew < math.inf:
@@ -74,6 +77,12 @@ class WorldSpec:
             raise ValueError(
                 f"got {self.factors} factors for {self.literatures} literatures and "
                 f"{self.bridges} bridges, expected at least as many as either"
+            )
+        kinds = (self.substances, self.factors, self.ailments)
+        if self.asides and sum(_part(of, self.literatures - 1, self.literatures) for of in kinds) < 2:
+            raise ValueError(
+                f"asides: got {self.asides} of {self.literatures} literatures, the smallest with a "
+                "single name, expected 0 or fewer literatures: an aside joins two names of one"
             )
 
 

@@ -1,17 +1,17 @@
 """Leaks: what a night was taught that no dream had earned.
 
 A probe wording has no place in a training row. Nor has a pair of names that a truth probe asks
-about, or that any of its right answers joins, unless a document states a link of the two, or an
-admitted insight concludes one: then the answer was handed to the model instead of being found. Rows
-that answer "there is no link" show pairs of statements and teach no answer; their names are not
-looked at.
+about, or that any of its right answers joins, unless a document states a link of the two (an aside,
+which names them in one sentence, states none), or an admitted insight concludes one: then the answer
+was handed to the model instead of being found. Rows that answer "there is no link" show pairs of
+statements and teach no answer; their names are not looked at.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import combinations
 
 from ddl_train.records import Probe, TrainingRow
-from ddl_train.world.language import Fact, parse
+from ddl_train.world.language import ASIDE, Fact, parse
 from ddl_train.world.names import NAME_PATTERN
 from ddl_train.world.questions import is_probe_wording
 
@@ -62,7 +62,8 @@ def _pairs_of(probe: Probe) -> Iterator[Pair]:
 
 
 def _pair(fact: Fact | None) -> list[Pair]:
-    if fact is None or len(fact.names) != 2:
+    """The two that a statement links; none where it links no two."""
+    if fact is None or fact.relation == ASIDE or len(fact.names) != 2:
         return []
     return [(min(fact.names), max(fact.names))]
 

@@ -8,7 +8,8 @@ import json
 import os
 import shutil
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,41 +42,42 @@ def write_world(out: str | Path, *, seed: int, preset: str | Preset) -> WorldFil
     """Write a world to a folder that does not exist yet, is empty, or holds this very world.
 
     Raises:
-        ConfigError: there is no such preset, or the folder holds something else.
-        ResourceError: the folder cannot be made.
+        ConfigError: there is no such preset, the folder holds something else, or it is the one that
+            this process stands in.
+        ResourceError: the folder cannot be made or written; nothing is left of it then.
     """
     out = Path(out)
     chosen = load_preset(preset) if isinstance(preset, str) else preset
     world = grow(seed, chosen.world)
     truth = world_json(world, chosen.name)
     suites = make_probes(Oracle.of(world), chosen, seed)
-    is_new = not _holds(out, truth, suites, tell(world, chosen.documents))
-    if is_new:
-        folder = out.with_name(f".{out.name}.{uuid.uuid4().hex[:8]}")
-        try:
-            folder.mkdir(parents=True)
-        except OSError as error:
-            raise ResourceError(f"{out}: the folder cannot be made ({error.strerror})") from error
-        try:
-            num_documents = write_documents(tell(world, chosen.documents), folder / DOCS)
-            (folder / PROBES).mkdir()
-            for suite, probes in suites.items():
-                text = probe_lines(probes)
-                (folder / PROBES / f"{suite}.jsonl").write_text(text, encoding="utf-8")
-            (folder / WORLD_FILE).write_text(truth, encoding="utf-8")
-            if out.is_dir() and not any(out.iterdir()):
-                out.rmdir()
-            # another process may have put the same world there meanwhile
-            if not _holds(out, truth, suites, tell(world, chosen.documents)):
+
+    def is_there() -> bool:
+        return _holds(out, truth, suites, tell(world, chosen.documents))
+
+    with _said(out):
+        is_new = not is_there()
+        if is_new:
+            # what the name leads to, such as the target of a link, is what is replaced
+            place = out.resolve()
+            if place == Path.cwd():
+                raise ConfigError(
+                    f"{out}: is the current folder, and a world's folder is put in place whole; "
+                    "give a folder inside it or beside it"
+                )
+            with _beside(place) as folder:
+                write_documents(tell(world, chosen.documents), folder / DOCS)
+                (folder / PROBES).mkdir()
+                for suite, probes in suites.items():
+                    text = probe_lines(probes)
+                    (folder / PROBES / f"{suite}.jsonl").write_text(text, encoding="utf-8")
+                (folder / WORLD_FILE).write_text(truth, encoding="utf-8")
                 try:
-                    os.replace(folder, out)
-                except OSError as error:
-                    if not _holds(out, truth, suites, tell(world, chosen.documents)):
-                        why = f"{out}: the folder cannot be made ({error.strerror})"
-                        raise ResourceError(why) from error
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
-    else:
+                    os.replace(folder, place)
+                except OSError:
+                    # another process may have put the same world there meanwhile
+                    if not is_there():
+                        raise
         num_documents = sum(1 for _ in (out / DOCS).rglob("*.md"))
     return WorldFiles(
         out=out,
@@ -84,6 +86,29 @@ def write_world(out: str | Path, *, seed: int, preset: str | Preset) -> WorldFil
         num_probes={suite: len(probes) for suite, probes in suites.items()},
         is_new=is_new,
     )
+
+
+@contextmanager
+def _said(out: Path) -> Iterator[None]:
+    """Say in one sentence why a world cannot be written."""
+    try:
+        yield
+    except OSError as error:
+        raise ResourceError(
+            f"{out}: the world cannot be written there ({error.strerror}); mend that or give "
+            "another folder"
+        ) from error
+
+
+@contextmanager
+def _beside(place: Path) -> Iterator[Path]:
+    """A new folder beside a place, of which nothing stays but what was moved away."""
+    folder = place.with_name(f".{place.name}.{uuid.uuid4().hex[:8]}")
+    try:
+        folder.mkdir(parents=True)
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def make_probes(oracle: Oracle, preset: Preset, seed: int) -> dict[str, list[Probe]]:

@@ -1,5 +1,7 @@
 """What is written of a world: the same for the same seed, everything told, nothing else."""
 
+import json
+import resource
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
@@ -7,10 +9,11 @@ from pathlib import Path
 import pytest
 
 from ddl_train.config import MemoryConfig
-from ddl_train.errors import ConfigError, SourceError
+from ddl_train.errors import ConfigError, ResourceError, SourceError
 from ddl_train.memory.ingest import read_sources
+from ddl_train.records import JsonObject
 from ddl_train.world.census import take_census
-from ddl_train.world.documents import grow, load_world, tell
+from ddl_train.world.documents import grow, load_world, tell, world_json
 from ddl_train.world.graph import WorldSpec, home_world
 from ddl_train.world.language import CANONICAL, canonical, document, parse
 from ddl_train.world.oracle import Oracle
@@ -65,6 +68,59 @@ def test_a_written_world_is_read_back_whole(tmp_path: Path) -> None:
     (tmp_path / "a" / "world.json").write_text("{}")
     with pytest.raises(SourceError, match="format"):
         load_world(tmp_path / "a")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"seed": None},
+        {"spec": {"substances": 3}},
+        {"spec": {"substances": "x", "factors": 3, "ailments": 3}},
+        {"facts": [[0, "raises", "a"]]},
+        {"facts": [[0, "likes", "a", "b", 0]]},
+        {"bridges": 3},
+    ],
+)
+def test_a_world_that_is_damaged_is_one_sentence(tmp_path: Path, changes: JsonObject) -> None:
+    whole = json.loads(world_json(grow(1, SPEC), "small")) | changes
+    known = {key: value for key, value in whole.items() if value is not None}
+    (tmp_path / "world.json").write_text(json.dumps(known))
+    with pytest.raises(SourceError, match=r"world\.json: is damaged"):
+        load_world(tmp_path)
+
+
+def test_a_link_to_an_empty_folder_leads_to_the_world(tmp_path: Path) -> None:
+    (tmp_path / "there").mkdir()
+    (tmp_path / "link").symlink_to("there")
+    assert write_world(tmp_path / "link", seed=3, preset="small").is_new
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "there" / "world.json").is_file()
+
+
+def test_the_current_folder_is_not_taken_away_under_ones_feet(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    with pytest.raises(ConfigError, match="current folder"):
+        write_world(".", seed=3, preset="small")
+    assert [path.name for path in tmp_path.iterdir()] == ["here"]
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_a_world_that_cannot_be_written_to_its_end_leaves_nothing(
+    tmp_path: Path, is_there: bool
+) -> None:
+    if is_there:
+        (tmp_path / "w").mkdir()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (512, hard))  # bytes; probe files are larger
+    try:
+        with pytest.raises(ResourceError, match="cannot be written there"):
+            write_world(tmp_path / "w", seed=3, preset="small")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert [path.name for path in tmp_path.rglob("*")] == (["w"] if is_there else [])
 
 
 @pytest.mark.parametrize("repeat_share", [0.0, 0.5])
@@ -130,6 +186,8 @@ def test_every_preset_loads_and_the_large_ones_are_large() -> None:
         ("worlds: {}", "expected world:"),
         ("world: 3", "expected a mapping"),
         ("world: {substances: x, factors: 9, ailments: 2}", "substances"),
+        ("world: {substances: 1, factors: 3, ailments: 1, literatures: 3, asides: 5}", "two names"),
+        ("world: {substances: 3, factors: 9, ailments: 2, factor_degree: 1.0e9}", "0 to 1000"),
     ],
 )
 def test_a_wrong_preset_says_what_is_wrong(tmp_path: Path, text: str, message: str) -> None:

@@ -97,6 +97,9 @@ def test_growth_is_linear_in_the_size() -> None:
         {"substance_degree": math.nan},
         {"alias_share": -5},
         {"asides": -5},
+        {"substance_degree": 1.0e9},
+        {"ailment_degree": math.inf},
+        {"substances": 1, "ailments": 1, "literatures": 3, "asides": 5},
     ],
 )
 def test_an_impossible_world_is_refused(wrong: dict[str, Any]) -> None:

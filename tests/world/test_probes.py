@@ -227,12 +227,24 @@ def test_an_answer_that_no_dream_earned_leaks() -> None:
     assert leaks_of([row(question.text, question.answer)], [canonical(fact)]) == []
 
 
+def test_an_aside_that_names_two_earns_no_answer_about_them() -> None:
+    fact = remedy()
+    (question, *_) = questions(fact, FORWARD)
+    aside = Fact(ASIDE, fact.subject, fact.object)
+    leaks = find_leaks(
+        [row(question.text, question.answer)], [], stated=[aside], probes=suites()["truth"]
+    )
+    assert len(leaks) == 1
+
+
 def test_every_right_answer_of_a_question_leaks() -> None:
     probe = next(one for one in suites()["truth"] if one.kind == "any_forward")
     fact = about(probe)
     for answer in probe.answers:
         (question, *_) = questions(replace(fact, object=answer), FORWARD)
-        is_stated = any({fact.subject, answer} == set(one.names) for one in oracle().stated)
+        is_stated = any(
+            {fact.subject, answer} == set(one.names) and one.composes for one in oracle().stated
+        )
         assert len(leaks_of([row(question.text, answer)], [])) == (0 if is_stated else 1)
 
 
