@@ -35,7 +35,7 @@ def claim(out: Path, wanted: JsonObject) -> str:
     """
     path = out / FILE
     wanted = json.loads(json.dumps(wanted))
-    if path.is_file():
+    if path.exists():
         old, new = flatten(_read(path)), flatten(wanted)
         if changed := [key for key in [*new, *old] if old.get(key) != new.get(key)]:
             named = ", ".join(
@@ -55,7 +55,7 @@ def claim(out: Path, wanted: JsonObject) -> str:
 def _read(path: Path) -> JsonObject:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError:
+    except (OSError, ValueError):
         found = None
     if not isinstance(found, dict):
         raise ConfigError(

@@ -34,12 +34,13 @@ from ddl_train.promote import promote
 from ddl_train.records import EvalReport, JsonObject, Progress
 from ddl_train.roles.prompts import load_pack
 from ddl_train.session import never, open_session
-from ddl_train.storage.files import write_text
+from ddl_train.storage.files import check_file, write_text
 from ddl_train.storage.run import Run
 from ddl_train.world.documents import WORLD_FILE
 from ddl_train.world.presets import ProbeSpec, load_preset
 from ddl_train.world.writer import write_world
 
+RESULT = "gate.json"
 WORLD_SEEDS = 6_000
 """Worlds of this bench lie beyond those of tuning and of the other benches."""
 LEAST_PLANTED, MOST_PLANTED = 1.5, 3.0
@@ -120,6 +121,7 @@ def run(
         Interrupted: asked to stop; the same call goes on.
     """
     claim(out, {**asdict(scale), "default": what_runs(config, [*scale.overrides, *overrides])})
+    check_file(out / RESULT)
     lived: list[tuple[EvalReport, tuple[Night, ...]]] = []
     configs = [_config(out, config, scale, number, overrides) for number in scale.worlds]
     for chosen in configs:
@@ -140,7 +142,7 @@ def run(
             verdicts = tuple(judge(day, one, base, limits, progress=progress) for one in nights)
         worlds.append(World(base=base, nights=nights, verdicts=verdicts))
     result = _conclude(worlds, floors, limits)
-    write_text(out / "gate.json", json.dumps(result, indent=1))
+    write_text(out / RESULT, json.dumps(result, indent=1))
     return result
 
 

@@ -13,16 +13,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-from safetensors import SafetensorError
-from transformers import AutoModelForCausalLM, AutoTokenizer
-
 from ddl_train.bench.critique import REDERIVED, critic_rows, forced, proposals
 from ddl_train.bench.pairs import Pair, PairSource
 from ddl_train.bench.speaker import Speaker, render
-from ddl_train.errors import ConfigError, ModelError
+from ddl_train.config import ModelConfig
+from ddl_train.engines.chat import ChatFormat
+from ddl_train.engines.loading import load_base
 from ddl_train.probes.statistics import wilson
-from ddl_train.storage.files import write_text
+from ddl_train.storage.files import check_file, write_text
 from ddl_train.world.home import Home
 from ddl_train.world.language import write_idea
 from ddl_train.world.lessons import NONE, UNKNOWN, Row, context_row, study_row
@@ -70,28 +68,24 @@ def run(
 
     Raises:
         ConfigError: `out` is a folder.
-        ModelError: the folder holds no model that can be read.
+        RunError: `out` cannot be written.
+        ModelError: the folder holds no model that can be read and chatted with.
     """
-    if out is not None and out.is_dir():
-        raise ConfigError(f"{out}: is a folder; give a file for the table")
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(model_dir)
-        model = AutoModelForCausalLM.from_pretrained(model_dir, dtype=torch.float32).eval()
-    except (OSError, ValueError, SafetensorError) as error:
-        reason = str(error).strip().partition("\n")[0]
-        raise ModelError(f"{model_dir}: cannot be read as a model ({reason})") from error
-    speaker = Speaker(model, tokenizer)
+    if out is not None:
+        check_file(out)
+    base = load_base(ModelConfig(base=str(model_dir), device="cpu", dtype="float32"))
+    ChatFormat(base.tokenizer)  # refuses what cannot be chatted with
+    speaker = Speaker(base.model, base.tokenizer)
     sizes = {name: size // (QUICK_SHARE if quick else 1) for name, size in SIZES.items()}
     rows = list(measure(speaker, seed, sizes))
     result = {
         "model": str(model_dir),
         "seed": seed,
-        "num_parameters": model.num_parameters(),
+        "num_parameters": base.model.num_parameters(),
         "rows": [row.json(quick=quick) for row in rows],
         "met": all(row.is_met(quick=quick) for row in rows),
     }
     if out is not None:
-        out.parent.mkdir(parents=True, exist_ok=True)
         write_text(out, json.dumps(result, indent=2) + "\n")
     return result
 

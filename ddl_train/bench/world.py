@@ -20,10 +20,11 @@ from ddl_train.bench.tables import write_tables
 from ddl_train.errors import ConfigError
 from ddl_train.records import Progress
 from ddl_train.session import never
-from ddl_train.storage.files import write_text
+from ddl_train.storage.files import check_file, write_text
 from ddl_train.world.presets import load_preset
 
 CONFIG = Path("configs/quickstart.yaml")
+TABLES, GOALS, PLOT = "tables.md", "goals.json", "plot.png"
 SCALES = {
     "small": Scale(
         preset="small",
@@ -83,7 +84,9 @@ def run(
         `tables` (Markdown), `goals`, `met`, `paths`.
 
     Raises:
-        ConfigError: there is no such preset or arm, or the folder holds cells of other settings.
+        ConfigError: there is no such preset or arm, the folder holds cells of other settings, or a
+            folder has the name of a file to be written.
+        RunError: the folder cannot be written.
         Interrupted: asked to stop; the same call goes on from there.
     """
     if preset not in SCALES:
@@ -102,8 +105,10 @@ def run(
     bench = Bench(
         out=out, config=config, scale=scale, overrides=tuple(overrides), settings=settings
     )
-    # what cannot stand beside the new cells is said before hours are spent
+    # what cannot stand beside the new cells, or be written, is said before hours are spent
     read_cells(bench, find_arms(["all"]))
+    for name in (TABLES, GOALS, PLOT):
+        check_file(out / name)
     for seed in seeds:
         for arm in chosen:
             if on_cell:
@@ -118,12 +123,12 @@ def _conclude(bench: Bench) -> dict[str, Any]:
     tables = write_tables(cells)
     met = all(goal.is_met for goal in goals)
     lines = [f"# World bench: {bench.scale.preset}", "", tables, "## Goals", ""]
-    write_text(bench.out / "tables.md", "\n".join([*lines, *(f"- {goal}" for goal in goals), ""]))
-    write_text(bench.out / "goals.json", json.dumps([goal.json() for goal in goals], indent=1))
-    draw(cells, bench.out / "plot.png")
+    write_text(bench.out / TABLES, "\n".join([*lines, *(f"- {goal}" for goal in goals), ""]))
+    write_text(bench.out / GOALS, json.dumps([goal.json() for goal in goals], indent=1))
+    draw(cells, bench.out / PLOT)
     return {
         "tables": tables,
         "goals": [str(goal) for goal in goals],
         "met": met,
-        "paths": [str(bench.out / name) for name in ("tables.md", "goals.json", "plot.png")],
+        "paths": [str(bench.out / name) for name in (TABLES, GOALS, PLOT)],
     }

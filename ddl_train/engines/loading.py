@@ -59,7 +59,9 @@ def load_base(config: ModelConfig) -> LoadedBase:
             **_quantization(config, device),
             **options,
         )
-    except (OSError, ValueError, KeyError, SafetensorError) as error:
+    except torch.OutOfMemoryError:
+        raise
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
         raise ModelError(_explain(config, error)) from error
     if not config.load_in_4bit:
         model = model.to(device)

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from ddl_train.errors import ResourceError, RunError
+from ddl_train.errors import ConfigError, ResourceError, RunError
 
 TMP_PREFIX = ".tmp-"
 """Beginning of every name that is being written and not yet data."""
@@ -51,6 +51,30 @@ def make_folder(path: Path) -> None:
             if error.errno in (*_FULL, *_CLOSED):
                 raise
             raise RunError(f"{path}: the folder cannot be made ({error.strerror})") from error
+
+
+def check_file(path: Path) -> None:
+    """Find out before hours are spent whether a file can be written; its folder is made.
+
+    Raises:
+        ConfigError: a folder has its name.
+        RunError: it, or its folder, cannot be written.
+        ResourceError: the disk is full.
+    """
+    if path.is_dir():
+        raise ConfigError(
+            f"{path}: is a folder, and a file is to be written there; move it or give another place"
+        )
+    make_folder(path.parent)
+    tmp = tmp_path(path.parent)
+    with explained(path):
+        try:
+            tmp.touch()
+            tmp.unlink()
+        except OSError as error:
+            if error.errno in (*_FULL, *_CLOSED):
+                raise
+            raise RunError(f"{path}: cannot be written ({error.strerror})") from error
 
 
 def full_disk(place: Path) -> str:

@@ -79,7 +79,8 @@ class WorldSpec:
                 f"{self.bridges} bridges, expected at least as many as either"
             )
         kinds = (self.substances, self.factors, self.ailments)
-        if self.asides and sum(_part(of, self.literatures - 1, self.literatures) for of in kinds) < 2:
+        fewest = sum(_part(of, self.literatures - 1, self.literatures) for of in kinds)
+        if self.asides and fewest < 2:
             raise ValueError(
                 f"asides: got {self.asides} of {self.literatures} literatures, the smallest with a "
                 "single name, expected 0 or fewer literatures: an aside joins two names of one"

@@ -1,5 +1,6 @@
 """Loading: what cannot be used is refused in one sentence."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -45,6 +46,20 @@ def test_damaged_weights_are_refused(copy: Path) -> None:
     whole = (copy / "model.safetensors").read_bytes()
     (copy / "model.safetensors").write_bytes(whole[:1000])
     with pytest.raises(ModelError, match="cannot be loaded"):
+        load_base(config(copy))
+
+
+@pytest.mark.parametrize("text", ["[]", "3", "{}", "{"])
+def test_a_config_that_is_none_is_refused(copy: Path, text: str) -> None:
+    (copy / "config.json").write_text(text)
+    with pytest.raises(ModelError, match="cannot be loaded as a causal language model"):
+        load_base(config(copy))
+
+
+def test_weights_of_another_shape_are_refused(copy: Path) -> None:
+    values = json.loads((copy / "config.json").read_text())
+    (copy / "config.json").write_text(json.dumps(values | {"intermediate_size": 24}))
+    with pytest.raises(ModelError, match="cannot be loaded as a causal language model"):
         load_base(config(copy))
 
 

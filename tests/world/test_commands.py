@@ -60,13 +60,25 @@ def test_a_folder_that_cannot_be_one_or_is_damaged_is_one_sentence(tmp_path: Pat
     (tmp_path / "file").write_text("")
     (tmp_path / "damaged").mkdir()
     (tmp_path / "damaged" / "bench.json").write_text("[1]")
+    (tmp_path / "taken" / "bench.json").mkdir(parents=True)
     for out, said in (
+        ("taken", "bench.json: is damaged"),
         ("file", "the folder cannot be made"),
         ("file/below", "the folder cannot be made"),
         ("damaged", "bench.json: is damaged"),
     ):
         with pytest.raises(DdlTrainError, match=said):
             run_bench(tmp_path / out, progress=SilentProgress())
+
+
+@pytest.mark.parametrize("name", ["tables.md", "goals.json", "plot.png"])
+def test_a_folder_in_place_of_a_result_is_said_before_anything_is_run(
+    tmp_path: Path, name: str
+) -> None:
+    (tmp_path / name).mkdir()
+    with pytest.raises(ConfigError, match=f"{name}: is a folder"):
+        run_bench(tmp_path, progress=SilentProgress())
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(["bench.json", name])
 
 
 def test_what_the_bench_gives_every_cell_cannot_be_given_by_hand(tmp_path: Path) -> None:

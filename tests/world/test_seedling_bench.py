@@ -13,11 +13,12 @@ from ddl_train.bench.seedling import SIZES, SkillRow, measure, run, table
 from ddl_train.bench.speaker import Speaker
 from ddl_train.config import ModelConfig, WakeConfig
 from ddl_train.engines.transformers_engine import load_engine
-from ddl_train.errors import ConfigError, ModelError
+from ddl_train.errors import ConfigError, ModelError, RunError
 from ddl_train.roles.critic import LogitCritic
 from ddl_train.roles.prompts import load_pack
 from ddl_train.world.language import chain, parse, write_idea
 from tests.fakes import a_pair, a_proposal
+from tests.tiny import make_tiny
 from tests.worlds import SEEDLING
 
 
@@ -102,12 +103,19 @@ def test_a_missed_goal_is_said_in_the_table() -> None:
 def test_a_table_that_cannot_be_written_is_said_before_anything_is_measured(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="is a folder"):
         run(tmp_path, out=tmp_path)
-
-
-def test_a_folder_without_a_model_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="the folder cannot be made"):
+        run(tmp_path, out=Path("/proc/x/y.json"))
+    with pytest.raises(RunError, match="cannot be written"):
+        run(tmp_path, out=Path("/proc/y.json"))
     (tmp_path / "config.json").write_text("{}")
-    with pytest.raises(ModelError, match="cannot be read as a model"):
-        run(tmp_path)
+    with pytest.raises(ModelError, match="weights"):
+        run(tmp_path, out=tmp_path / "new" / "table.json")
+    assert not any((tmp_path / "new").iterdir())
+
+
+def test_a_base_model_is_not_chatted_with(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="no chat template"):
+        run(make_tiny(tmp_path / "tiny", template=None))
 
 
 def test_quick_misses_a_goal_only_where_the_whole_interval_does() -> None:
