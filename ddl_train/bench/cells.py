@@ -11,6 +11,7 @@ from pathlib import Path
 
 from ddl_train.bench.answers import examine_answers
 from ddl_train.bench.arms import Arm
+from ddl_train.bench.cell_shape import damage_of
 from ddl_train.bench.discovery import measure_discovery
 from ddl_train.bench.exam import examine
 from ddl_train.bench.folder import FILE
@@ -167,9 +168,9 @@ def _read_cell(path: Path, bench: Bench, arm: Arm) -> JsonObject:
     """A cell that is done, if it is of this bench and its arm was then what it is now."""
     try:
         cell: JsonObject = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (OSError, ValueError) as error:
         raise ConfigError(f"{path}: is damaged; delete it, and it is measured again") from error
-    if not isinstance(cell, dict) or not isinstance(cell.get("overrides"), list):
+    if not isinstance(cell, dict) or not _are_texts(cell.get("overrides")):
         raise ConfigError(f"{path}: is damaged; delete it, and it is measured again")
     if path != bench.cell_path(arm, cell.get("seed", 0)) or cell.get("arm") != arm.name:
         raise ConfigError(
@@ -186,7 +187,17 @@ def _read_cell(path: Path, bench: Bench, arm: Arm) -> JsonObject:
             f"{path}: was made with other settings than the {FILE} of {bench.out}; take it out of "
             "this folder, and it is lived again"
         )
+    _check_shape(path, cell)
     return cell
+
+
+def _are_texts(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(one, str) for one in value)
+
+
+def _check_shape(path: Path, cell: JsonObject) -> None:
+    if (damage := damage_of(cell)) is not None:
+        raise ConfigError(f"{path}: is damaged ({damage}); delete it, and it is measured again")
 
 
 def measure(session: Session, oracle: Oracle, in_use: Sequence[str]) -> JsonObject:

@@ -1,0 +1,68 @@
+"""Cells of the world bench: what is damaged is said so before anything is lived or counted."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from ddl_train.bench.arms import find_arms
+from ddl_train.bench.cell_shape import damage_of
+from ddl_train.bench.cells import Bench, read_cells
+from ddl_train.bench.world import SCALES
+from ddl_train.errors import ConfigError
+from ddl_train.records import JsonObject
+from tests.world.cells import cell
+from tests.worlds import ROOT
+
+QUICKSTART = ROOT / "configs" / "quickstart.yaml"
+ARMS = find_arms(["default"])
+WHOLE = cell(overrides=[], base_sha256="0")
+
+
+def a_bench(out: Path) -> Bench:
+    return Bench(out=out, config=QUICKSTART, scale=SCALES["small"], settings="of now")
+
+
+def test_a_folder_in_place_of_a_cell_is_said_before_it_is_lived(tmp_path: Path) -> None:
+    bench = a_bench(tmp_path)
+    bench.cell_path(ARMS[0], 1).mkdir(parents=True)
+    with pytest.raises(ConfigError, match=r"default-1\.json: is damaged"):
+        read_cells(bench, ARMS)
+
+
+@pytest.mark.parametrize("changes", [{"overrides": [1, 2]}, {"exam": {}}, {"world": None}])
+def test_a_cell_of_another_shape_is_said_to_be_damaged(tmp_path: Path, changes: JsonObject) -> None:
+    bench = a_bench(tmp_path)
+    made = WHOLE | {"settings": "of now", "overrides": bench.changes(ARMS[0])}
+    path = bench.cell_path(ARMS[0], 1)
+    path.parent.mkdir()
+    path.write_text(json.dumps(made))
+    assert read_cells(bench, ARMS) == [made]
+    path.write_text(json.dumps(made | changes))
+    with pytest.raises(ConfigError, match=r"default-1\.json: is damaged"):
+        read_cells(bench, ARMS)
+
+
+def test_a_cell_as_it_is_written_is_whole() -> None:
+    assert damage_of(WHOLE) is None
+    assert damage_of({key: WHOLE[key] for key in WHOLE if key != "answers"}) is None  # an old one
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"overrides": [1, 2]}, "overrides.0"),
+        ({"base_sha256": None}, "base_sha256"),
+        ({"exam": {}}, "exam.items"),
+        ({"exam": WHOLE["exam"] | {"answers": {"base": "1"}}}, "did not answer"),
+        ({"exam": WHOLE["exam"] | {"in_use": []}}, "a cycle that was not lived"),
+        ({"discovery": [{}]}, "discovery.0.num_pairs"),
+        ({"nights": 3}, "nights"),
+        ({"answers": {"num_samples": 4, "questions": [["decoy", 1, 1]], "said": {}}}, "'base'"),
+        ({"paired_waking": {"num_pairs": 1, "hits": {"base": "1"}, "untrue": {}}}, "'x'"),
+    ],
+)
+def test_a_damaged_cell_is_known_by_what_it_lacks(changes: JsonObject, said: str) -> None:
+    damage = damage_of(WHOLE | changes)
+    assert damage is not None
+    assert said in damage
