@@ -208,4 +208,5 @@ def share_of(answers: JsonObject, group: str, measure: str, who: str) -> Share |
         values.append((str(number), value))
     if measure == "one" and values:
         return sum(value == 1 for _, value in values), len(values)
-    return change_of(values)
+    mean = change_of(values)
+    return mean and mean._replace(is_share=True)

@@ -19,7 +19,7 @@ Share = tuple[int, int]
 
 
 class Change(NamedTuple):
-    """A difference between two sets of answers to the same questions."""
+    """A difference between two sets of answers to the same questions, or a mean of shares."""
 
     value: float
     error: float
@@ -28,6 +28,8 @@ class Change(NamedTuple):
     2005, Statistics in Medicine 24): that nothing changed among thirty does not say that nothing
     does."""
     num_items: int
+    is_share: bool = False
+    """Whether it is a mean of shares, which cannot leave 0 to 1; a difference can."""
 
 
 def ratio(share: Sequence[int]) -> float | None:

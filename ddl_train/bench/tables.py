@@ -3,7 +3,8 @@
 Shares of one or two seeds are pooled, with Wilson's interval over items; changes of what was asked
 before and after have the interval of their standard error, of these seeds and no others. From three
 seeds on the figure is the mean over seeds, with Student's interval over seeds;
-where it is the same in all of them, which says little, with that over their items and a star.
+where it is the same in all of them, which says little, with that over their items and a star, or with
+`[-]` where it counts no items. Intervals of shares end at 0 and 1, those of differences do not.
 """
 
 import math
@@ -53,9 +54,12 @@ class Figure(NamedTuple):
         return f"{text} {f'n={self.num_items} ' if self.num_items else ''}s={self.num_seeds}"
 
     def interval(self, digits: int = 3) -> str:
-        """In brackets, with a star where it is over the items of three seeds or more; or empty."""
+        """In brackets, with a star where it is over the items of three seeds or more; or empty.
+
+        `[-]` where several seeds agree in a number without items: that is no certainty.
+        """
         if not (math.isfinite(self.low) and math.isfinite(self.high)):
-            return ""
+            return "[-]" if self.num_seeds > 1 and not self.num_items else ""
         star = "*" if self.is_over_items and self.num_seeds >= MIN_SEEDS else ""
         return f"[{self.low:.{digits}f}, {self.high:.{digits}f}]{star}"
 
@@ -75,10 +79,16 @@ def figure(values: Sequence[Value]) -> Figure:
     ]
     if shares:
         return _of_shares(shares)
-    return _over_seeds([float(value) for value in values if isinstance(value, int | float)])
+    found = _over_seeds([float(value) for value in values if isinstance(value, int | float)])
+    return found._replace(low=math.nan, high=math.nan) if _is_point(found) else found
 
 
 def _of_changes(changes: Sequence[Change]) -> Figure:
+    found = _mean_of(changes)
+    return _within_one(found) if all(change.is_share for change in changes) else found
+
+
+def _mean_of(changes: Sequence[Change]) -> Figure:
     found = _over_seeds(
         [change.value for change in changes], sum(change.num_items for change in changes)
     )
@@ -96,6 +106,13 @@ def _of_shares(shares: Sequence[Share]) -> Figure:
     found = _over_seeds([right / asked for right, asked in shares], asked)
     if _is_point(found):
         return found._replace(low=low, high=high, is_over_items=True)
+    return _within_one(found)
+
+
+def _within_one(found: Figure) -> Figure:
+    """Cut off what a share cannot be; an infinite interval says nothing and stays so."""
+    if not math.isfinite(found.low):
+        return found
     return found._replace(low=max(found.low, 0.0), high=min(found.high, 1.0))
 
 
@@ -165,7 +182,8 @@ def write_tables(cells: Sequence[JsonObject]) -> str:
     parts.append(
         "n counts items, s seeds. Brackets are 95 % intervals: over items for one or two seeds (Wilson's "
         f"for shares) and where all seeds agree (*), over seeds (Student's) from {MIN_SEEDS} on. Other "
-        "numbers have Student's from two seeds on; the table of cycles has none. For scale, of another task: "
+        "numbers have Student's from two seeds on, or [-] where all seeds agree; the table of cycles has "
+        "none. For scale, of another task: "
         "SEAL's released continual run (Zweiger et al. 2025, arXiv:2506.10943) has its base at 0.307, "
         "what was just learned at 0.415, and 0.247 after eight nights, backward transfer -0.191."
     )

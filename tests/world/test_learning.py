@@ -5,6 +5,7 @@ import math
 import pytest
 
 from ddl_train.bench.learning import (
+    Change,
     average_accuracy,
     backward_transfer,
     change_of,
@@ -86,11 +87,11 @@ def test_what_is_lost_has_an_error_that_takes_one_statement_together() -> None:
     assert many.error == pytest.approx(math.sqrt((2**2 + 2**2) * 8 / 7) / 16)
     clean = lost(an_exam(["x"]), "home/never replayed")
     assert clean is not None
-    assert clean == (0.0, math.inf, 1)
+    assert clean == Change(0.0, math.inf, 1)
     assert lost(an_exam(["x"]), "none of these") is None
 
 
 def test_that_nothing_changed_among_a_few_does_not_say_that_nothing_does() -> None:
     still = change_of([(str(number), 0.0) for number in range(8)])
-    assert still == (0.0, 0.1, 8)
+    assert still == Change(0.0, 0.1, 8)
     assert change_of([]) is None
