@@ -211,7 +211,7 @@ def _train_apart(
 
 
 def _usage(encoded: EncodedRows, config: SleepConfig, num_parameters: int, seconds: float) -> Usage:
-    """Tokens of the whole night, resumed or not.
+    """Tokens of the whole night, resumed or not, and seconds of this call.
 
     Forward 2P, and 2P more for the gradient of activations; base weights get no gradient.
     """

@@ -10,7 +10,7 @@ import json
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -42,7 +42,8 @@ class TrainedAdapter:
     """One sentence: a loss that is no number, rows that are all too long."""
     usage: Usage
     metrics: Mapping[str, float]
-    """num_steps, num_rows, num_too_long, loss_first, loss_last; train_seconds of the last call."""
+    """num_steps, num_rows, num_too_long, loss_first, loss_last; train_seconds of the last call, and
+    earlier_seconds of those before it, up to the checkpoint that it went on from."""
 
 
 class Seen(Protocol):
@@ -132,7 +133,7 @@ def settle(
         saved: from `run_trainer`.
         watcher: saw the training.
         counts: figures beside the watcher's.
-        usage: what it cost.
+        usage: what it cost; of its seconds those of this call.
 
     Raises:
         Interrupted: it was stopped; the same call goes on from its checkpoint.
@@ -140,6 +141,7 @@ def settle(
     if watcher.was_stopped:
         raise Interrupted("training stopped after saving a checkpoint")
     metrics = {**counts, **watcher.metrics}
+    usage = replace(usage, seconds=usage.seconds + metrics.get("earlier_seconds", 0.0))
     failed_because = watcher.failed_because or (_not_finite(saved) if saved else None)
     if failed_because or saved is None:
         drop_checkpoints(out_dir)

@@ -7,6 +7,9 @@ from typing import Any
 
 from transformers import TrainerCallback, TrainerControl, TrainerState
 
+SPENT = "seconds_spent"
+"""Key of the state's log under which a checkpoint says how long it took, over all calls."""
+
 
 class Watcher(TrainerCallback):
     """The only callback of a night."""
@@ -20,13 +23,15 @@ class Watcher(TrainerCallback):
         self._progress = progress
         self._should_stop = should_stop
         self._num_told = 0
-        self._started = time.perf_counter()
+        self._made = self._started = time.perf_counter()
+        self._earlier = 0.0
 
     def on_train_begin(
         self, args: Any, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
-        """Start the clock of `train_seconds`."""
+        """Start the clock of `train_seconds`, and look up what earlier calls took."""
         self._started = time.perf_counter()
+        self._earlier = max((entry.get(SPENT, 0.0) for entry in state.log_history), default=0.0)
 
     def on_step_end(
         self, args: Any, state: TrainerState, control: TrainerControl, **kwargs: Any
@@ -40,6 +45,9 @@ class Watcher(TrainerCallback):
             self.was_stopped = True
             control.should_save = True
             control.should_training_stop = True
+        if control.should_save:
+            spent = self._earlier + time.perf_counter() - self._made
+            state.log_history.append({SPENT: spent, "step": state.global_step})
 
     def on_log(
         self, args: Any, state: TrainerState, control: TrainerControl, **kwargs: Any
@@ -62,6 +70,7 @@ class Watcher(TrainerCallback):
         self.metrics = {
             "num_steps": float(state.global_step),
             "train_seconds": time.perf_counter() - self._started,
+            "earlier_seconds": self._earlier,
         }
         if losses:
             self.metrics |= {"loss_first": float(losses[0]), "loss_last": float(losses[-1])}

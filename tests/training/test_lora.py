@@ -5,6 +5,7 @@ import math
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -43,8 +44,8 @@ def weights(trained: TrainedAdapter) -> bytes:
 
 
 def figures(trained: TrainedAdapter) -> dict[str, float]:
-    """Metrics but for the one that is a time."""
-    return {key: value for key, value in trained.metrics.items() if key != "train_seconds"}
+    """Metrics but for those that are times."""
+    return {key: value for key, value in trained.metrics.items() if not key.endswith("_seconds")}
 
 
 def test_a_night_leaves_two_files_that_name_their_base(
@@ -150,6 +151,25 @@ def test_a_stopped_night_goes_on_as_if_nothing_had_happened(
     assert sum(told) == 10
     assert weights(resumed) == weights(night)
     assert figures(resumed) == figures(night)
+
+
+def test_seconds_are_of_the_whole_night_however_often_it_was_stopped(
+    engine: TransformersEngine, night: TrainedAdapter, tmp_path: Path
+) -> None:
+    def stop_slowly() -> bool:
+        time.sleep(1)
+        return True
+
+    for _ in range(2):
+        with pytest.raises(Interrupted):
+            train_lora(
+                engine, some_rows(), quick(), out_dir=tmp_path, seed=7, should_stop=stop_slowly
+            )
+    resumed = train_lora(engine, some_rows(), quick(), out_dir=tmp_path, seed=7)
+    assert resumed.metrics["earlier_seconds"] > 2
+    assert resumed.usage.seconds > 2 + resumed.metrics["train_seconds"]
+    assert resumed.usage.num_tokens == night.usage.num_tokens
+    assert night.metrics["earlier_seconds"] == 0
 
 
 def test_a_noisy_night_is_another_one_and_goes_on_as_if_nothing_had_happened(
