@@ -163,4 +163,6 @@ def _explain(config: ModelConfig, error: Exception) -> str:
         return f"{config.base}: the folder holds no config.json, so it is not a model"
     if not any(Path(config.base).glob("*.safetensors")):
         return f"{config.base}: the folder holds no *.safetensors weights; convert the model first"
+    if "ignore_mismatched_sizes" in reason:  # points to a report on the screen
+        reason = "its weights are of another shape than its config.json says"
     return f"{config.base}: cannot be loaded as a causal language model: {reason}"
