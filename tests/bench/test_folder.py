@@ -76,9 +76,10 @@ def test_a_cell_of_something_else_is_refused(
 
 def test_a_cell_of_other_settings_is_not_lived_again(tmp_path: Path) -> None:
     bench = a_bench(tmp_path)
+    (arm,) = find_arms(["rank_8"])
     write_cell(bench, "rank_8-1.json", settings="of before")
     with pytest.raises(ConfigError, match="take it out of this folder"):
-        run_cell(bench, *find_arms(["rank_8"]), 1, progress=SilentProgress())
+        run_cell(bench, arm, 1, progress=SilentProgress())
 
 
 def test_settings_are_those_of_the_config_and_of_the_worlds(tmp_path: Path) -> None:
