@@ -26,8 +26,8 @@ from safetensors.torch import save_file
 from seedling_batches import Packer
 from seedling_exam import exam_rows, measure
 from seedling_replay import write_replay
+from seedling_team import Team
 from seedling_tokenizer import build_tokenizer
-from torch import distributed
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from ddl_train.bench.speaker import Speaker
@@ -133,32 +133,6 @@ def pad_places(places: torch.Tensor, multiple: int) -> torch.Tensor:
     return torch.cat([places, places[:1].expand(missing)])
 
 
-class Team:
-    """Workers that each take their share of a step and meet once in it, to add up gradients.
-
-    One thread each: on shared cores that is faster than threads that meet in every kernel.
-    """
-
-    def __init__(self, rank: int, size: int, work: Path) -> None:
-        self.rank, self.size = rank, size
-        if size > 1:
-            meeting = f"file://{work.resolve()}/meeting"
-            distributed.init_process_group("gloo", init_method=meeting, rank=rank, world_size=size)
-
-    def agree(self, model: Any, seconds: float) -> float:
-        """Make every worker's gradients their mean; returns the seconds of the first worker."""
-        if self.size == 1:
-            return seconds
-        gradients = [p.grad for p in model.parameters() if p.grad is not None]
-        told = torch.tensor([seconds if self.rank == 0 else 0.0])
-        flat = torch.cat([g.flatten() for g in gradients] + [told])
-        distributed.all_reduce(flat)
-        parts = flat[:-1].div_(self.size).split([g.numel() for g in gradients])
-        for gradient, part in zip(gradients, parts, strict=True):
-            gradient.copy_(part.view_as(gradient))
-        return float(flat[-1])
-
-
 def make_optimizer(model: Any, rate: float) -> torch.optim.AdamW:
     decayed = [p for p in model.parameters() if p.ndim > 1]
     plain = [p for p in model.parameters() if p.ndim <= 1]
@@ -211,6 +185,9 @@ def train(rank: int, args: argparse.Namespace) -> None:
     team = Team(rank, args.workers, args.work)
     packer = Packer(args.seed, args.sequences // args.workers, args.length)
     model = make_model(args.size, len(packer.tokenizer), args.seed).to(args.device)
+    if args.start:
+        given = LlamaForCausalLM.from_pretrained(args.start, dtype=torch.float32)
+        model.load_state_dict(given.state_dict())
     optimizer = make_optimizer(model, args.lr)
     now: dict[str, Any] = {"step": 0, "seconds": 0.0, "tokens": 0}
     if (args.work / "state.safetensors").exists():
@@ -261,6 +238,9 @@ def main() -> None:
     parser.add_argument(
         "--work", type=Path, required=True, help="folder for state and skills.jsonl"
     )
+    parser.add_argument(
+        "--start", type=Path, help="folder of a seedling of this size to go on from; not at random"
+    )
     parser.add_argument("--minutes", type=float, default=85, help="total training time")
     parser.add_argument(
         "--decay", type=float, default=0.25, help="last share of the time: rate falls"
@@ -289,6 +269,8 @@ def main() -> None:
         parser.error(f"--sequences {args.sequences}: cannot be shared by {args.workers} workers")
     if not 0 < args.decay <= 1:
         parser.error(f"--decay {args.decay}: expected more than 0 and at most 1")
+    if args.start and not (args.start / "config.json").is_file():
+        parser.error(f"--start {args.start}: holds no model")
     if args.export and not (args.work / "state.safetensors").is_file():
         parser.error(f"{args.work}: holds no state to export; train first")
     if args.export:

@@ -6,6 +6,7 @@ conclusion, a score. Of prompts it is on what can be known: names told again, an
 
 import random
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from seedling_tokenizer import build_tokenizer
 
 from ddl_train.bench.speaker import render
 from ddl_train.world import names
+from ddl_train.world.graph import WorldSpec, home_world, make_world
 from ddl_train.world.home import Home
 from ddl_train.world.lessons import HOME_SHARE, Row, home_row, skill_rows
 
@@ -21,6 +23,25 @@ SIGN_WORDS = ("raises", "lowers", "high", "low", "relieve", "worsen")
 FIRST_WEIGHT, SIGN_WEIGHT, SCORE_WEIGHT, HOME_WEIGHT, REPEAT_WEIGHT = 4.0, 4.0, 6.0, 2.0, 0.5
 NUM_DRILLED = 3000
 """Batches over which the drills of the sign fade out."""
+PASSING_SHARE, NUM_PASSING, PASSING_EVERY = 0.25, 5, 60
+"""Rows about passing worlds for each row of a skill; how many such worlds there are at a time, and
+after how many batches the oldest is replaced."""
+PASSING_SEEDS = 80_000_000
+PASSING_SPEC = WorldSpec(
+    substances=8, factors=6, ailments=6, literatures=2, bridges=2,
+    substance_degree=1.4, factor_degree=0.8, ailment_degree=1.4,
+)  # fmt: skip
+
+
+@lru_cache(maxsize=2 * NUM_PASSING)
+def passing_home(number: int) -> Home:
+    """A small world that is learned by heart and left again.
+
+    At any time some facts are new, and asked in all wordings from the start: so that what is learned
+    in one wording, as in a night, is known in others.
+    """
+    taken = frozenset(name for fact in home_world().facts for name in fact.names)
+    return Home(make_world(PASSING_SEEDS + number, PASSING_SPEC, taken))
 
 
 class Packer:
@@ -48,6 +69,11 @@ class Packer:
                 rows += skill_rows(rng, drill_share=drill)
             fresh = len(rows)
             rows += [home_row(rng, self.home) for _ in range(round(fresh * HOME_SHARE))]
+            youngest = number // PASSING_EVERY
+            rows += [
+                home_row(rng, passing_home(youngest - rng.randrange(NUM_PASSING)))
+                for _ in range(round(fresh * PASSING_SHARE))
+            ]
             rng.shuffle(rows)
             yield from rows
 

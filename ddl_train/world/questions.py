@@ -1,8 +1,9 @@
 """Questions about facts: the wordings that study uses, and those held back for probes.
 
 `STUDY` wordings may occur in anything a model is trained on during a night. `PROBE` wordings never
-do; only the seedling's upbringing on its home world and on context holds both, so that it knows
-that they ask the same. Answers are worded alike in both.
+do; only the seedling's upbringing on worlds of its own and on context holds both, so that it knows
+that they ask the same, and `RAISING` wordings, which nothing else uses: a sign that is asked in many
+ways is learned as one thing. Answers are worded alike in all.
 """
 
 import random
@@ -33,16 +34,16 @@ TOPIC = {
     RELIEVES: REMEDY, WORSENS: REMEDY, ALIAS: NAMING,
 }  # fmt: skip
 _WORDS: dict[str, dict[str, str]] = {
-    RAISES: {"does": "raises", "do": "raise", "done": "raised", "side": "raises"},
-    LOWERS: {"does": "lowers", "do": "lower", "done": "lowered", "side": "lowers"},
+    RAISES: {"more": "more", "does": "raises", "do": "raise", "done": "raised", "side": "raises"},
+    LOWERS: {"more": "less", "does": "lowers", "do": "lower", "done": "lowered", "side": "lowers"},
     HIGH_CAUSES: {"side": "high"},
     LOW_CAUSES: {"side": "low"},
-    RELIEVES: {"do": "relieve", "done": "relieved", "side": "relieve"},
-    WORSENS: {"do": "worsen", "done": "worsened", "side": "worsen"},
+    RELIEVES: {"more": "less", "do": "relieve", "done": "relieved", "side": "relieve"},
+    WORSENS: {"more": "more", "do": "worsen", "done": "worsened", "side": "worsen"},
     ALIAS: {"side": "yes"},
 }
 
-# Each wording is (question, answer); {s}, {o} are names, {do}, {does}, {done}, {side} words.
+# Each wording is (question, answer); {s}, {o} are names, {do}, {does}, {done}, {side}, {more} words.
 Wordings = dict[str, dict[str, tuple[tuple[str, str], ...]]]
 
 STUDY: Wordings = {
@@ -94,6 +95,38 @@ PROBE: Wordings = {
         REVERSE: (("which name stands for {o} too?", "{s}"),),
     },
 }  # fmt: skip
+
+RAISING: Wordings = {
+    LEVEL: {
+        DIRECTION: (
+            ("is {o} raised or lowered by {s}?", "{side}"),
+            ("under {s}, raise or lower {o}?", "{side}"),
+            ("{s} and {o}, raise or lower?", "{side}"),
+            ("what does {s} do to {o}?", "{side}"),
+        ),
+        IMPLICATION: (("{o} is more or less with {s}?", "{more}"),),
+    },
+    CAUSE: {
+        DIRECTION: (
+            ("{o} comes from high or low {s}?", "{side}"),
+            ("is {o} due to high or low {s}?", "{side}"),
+            ("is high or low {s} behind {o}?", "{side}"),
+            ("{s} and {o}, high or low?", "{side}"),
+        ),
+    },
+    REMEDY: {
+        DIRECTION: (
+            ("could {o} be relieved or worsened by {s}?", "{side}"),
+            ("under {s}, relieve or worsen {o}?", "{side}"),
+            ("{s} and {o}, relieve or worsen?", "{side}"),
+            ("what may {s} do to {o}?", "{side}"),
+        ),
+        IMPLICATION: (("{o} is more or less with {s}?", "{more}"),),
+    },
+    NAMING: {},
+}
+RAISING_SHARE = 0.15
+"""Of the questions of the upbringing, where a fact has such wordings."""
 
 _BY_RELATION: dict[str, dict[str, tuple[tuple[str, str], ...]]] = {
     relation: {
@@ -154,13 +187,24 @@ def questions(fact: Fact, kind: str, *, probe: bool = False) -> list[Question]:
 
 
 def any_question(rng: random.Random, fact: Fact) -> Question:
-    """A question about a fact, in study or in probe wording."""
+    """A question about a fact as the upbringing asks it: in any wording there is."""
+    raising = _raising(fact)
+    if raising and rng.random() < RAISING_SHARE:
+        return rng.choice(raising)
     while True:
         probe = rng.random() < 0.4
         kinds = PROBE_KINDS if probe else (*STUDY_KINDS, FORWARD, REVERSE, DIRECTION)
         made = questions(fact, rng.choice(kinds), probe=probe)
         if made:
             return rng.choice(made)
+
+
+def _raising(fact: Fact) -> list[Question]:
+    return [
+        Question(_fill(question, fact), _fill(answer, fact), kind, _asks(fact, kind), number)
+        for kind, wordings in RAISING[TOPIC[fact.relation]].items()
+        for number, (question, answer) in enumerate(wordings)
+    ]
 
 
 def all_asks(fact: Fact) -> set[str]:
@@ -193,6 +237,7 @@ def _patterns(family: Wordings) -> frozenset[str]:
 
 STUDY_SKELETONS = _patterns(STUDY)
 PROBE_SKELETONS = _patterns(PROBE)
+RAISING_SKELETONS = _patterns(RAISING)
 _PROBE_PATTERN = re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, sorted(PROBE_SKELETONS)))})")
 
 

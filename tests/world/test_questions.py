@@ -1,13 +1,17 @@
 """Study and probe wordings of questions."""
 
+import random
+
 import pytest
 
 from ddl_train.world.language import CANONICAL, DOCUMENT, Fact
 from ddl_train.world.questions import (
     PROBE_KINDS,
     PROBE_SKELETONS,
+    RAISING_SKELETONS,
     STUDY_KINDS,
     STUDY_SKELETONS,
+    any_question,
     is_probe_wording,
     questions,
 )
@@ -16,7 +20,8 @@ from tests.world.test_language import A, F, S, example
 
 def test_no_wording_is_both_for_study_and_for_probes() -> None:
     assert not STUDY_SKELETONS & PROBE_SKELETONS
-    assert not any(is_probe_wording(wording) for wording in STUDY_SKELETONS)
+    assert not RAISING_SKELETONS & (STUDY_SKELETONS | PROBE_SKELETONS)
+    assert not any(is_probe_wording(wording) for wording in STUDY_SKELETONS | RAISING_SKELETONS)
     sentences = [*CANONICAL.values(), *(w for wordings in DOCUMENT.values() for w in wordings)]
     assert not any(is_probe_wording(sentence) for sentence in sentences)
 
@@ -29,6 +34,21 @@ def test_probe_wordings_are_recognised_and_answered_as_in_study(relation: str) -
         for question in questions(fact, kind, probe=True):
             assert is_probe_wording(f"given this | {question.text}")
             assert question.answer in studied
+
+
+@pytest.mark.parametrize("relation", [one for one in CANONICAL if one != "alias"])
+def test_the_upbringing_asks_for_a_sign_in_more_ways_with_the_answers_of_study(
+    relation: str,
+) -> None:
+    fact, rng = example(relation), random.Random(0)
+    known = {q.text: q for kind in STUDY_KINDS for q in questions(fact, kind)}
+    known |= {q.text: q for kind in PROBE_KINDS for q in questions(fact, kind, probe=True)}
+    answers = {(q.asks, q.answer) for q in known.values()}
+    asked = [any_question(rng, fact) for _ in range(400)]
+    others = {q.text: q for q in asked if q.text not in known}
+    assert len(others) >= 4
+    assert {(q.asks, q.answer) for q in others.values()} <= answers
+    assert not any(is_probe_wording(text) for text in others)
 
 
 @pytest.mark.parametrize("kind", STUDY_KINDS)

@@ -10,6 +10,7 @@ import pytest
 from transformers import AutoTokenizer
 
 from ddl_train.world.names import KINDS, make_name
+from ddl_train.world.questions import RAISING_SKELETONS
 
 ROOT = Path(__file__).parents[2]
 SHIPPED = ROOT / "checkpoints" / "seedling"
@@ -35,6 +36,11 @@ def test_a_name_is_spelt_alike_wherever_it_stands(tokenizer: Any) -> None:
 
 def test_every_word_of_the_language_is_one_token(tokenizer: Any) -> None:
     assert not [word for word in script.vocabulary_words() if len(tokenizer.tokenize(word)) != 1]
+
+
+def test_what_the_upbringing_asks_needs_no_word_of_its_own() -> None:
+    words = {word.rstrip("?,") for text in RAISING_SKELETONS for word in text.split()}
+    assert words - {"_"} <= set(script.vocabulary_words())
 
 
 @pytest.mark.parametrize("text", ["Ünïcode, 漢字 and 🌱!", "tabs\tand\nlines", "MiXeD 12345"])

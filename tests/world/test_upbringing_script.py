@@ -3,14 +3,18 @@
 import importlib
 import sys
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
+from ddl_train.world.names import NAME_PATTERN
+
 sys.path.insert(0, str(Path(__file__).parents[2] / "scripts"))
 script: Any = importlib.import_module("pretrain_seedling")
+batches: Any = importlib.import_module("seedling_batches")
 
 
 def clock(*seconds: float) -> Iterator[float]:
@@ -36,3 +40,23 @@ def test_a_processor_raises_it_in_what_it_multiplies_faster(
 
 def test_a_gpu_raises_it_in_bfloat16() -> None:
     assert script.fastest_dtype("cuda") == torch.bfloat16
+
+
+def test_a_passing_world_is_asked_about_for_a_while_and_shares_no_name_with_home() -> None:
+    packer = batches.Packer(seed=1, sequences=2, length=96)
+    home = {name for fact in packer.home.facts for name in fact.names}
+    worlds = {number: names_of(batches.passing_home(number)) for number in range(-5, 20)}
+    assert not any(names & home for names in worlds.values())
+    for number in (0, 7 * batches.PASSING_EVERY):
+        asked = [row for row in islice(packer.rows(number), 400) if row.skill == "home"]
+        told = {
+            word for row in asked for word in NAME_PATTERN.findall(row.slots["question"])
+        } - home
+        youngest = number // batches.PASSING_EVERY
+        now = [worlds[youngest - age] for age in range(batches.NUM_PASSING)]
+        assert all(told & names for names in now)
+        assert told <= set().union(*now)
+
+
+def names_of(home: Any) -> set[str]:
+    return {name for fact in home.facts for name in fact.names}
