@@ -236,7 +236,7 @@ SKILLS: tuple[tuple[Callable[[random.Random, Scene], Row], float], ...] = (
     (reword_row, 0.05),
     (rationale_row, 0.015),
 )
-HOME_SHARE = 0.2
+HOME_SHARE = 0.35
 ROWS_PER_SCENE = 6
 
 
