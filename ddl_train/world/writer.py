@@ -95,8 +95,8 @@ def _said(out: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise ResourceError(
-            f"{out}: the world cannot be written there ({error.strerror}); mend that or give "
-            "another folder"
+            f"{out}: the folder of the world cannot be made or written ({error.strerror}); mend "
+            "that or give another folder"
         ) from error
 
 
