@@ -67,10 +67,10 @@ class Bench:
     out: Path
     config: Path
     scale: Scale
+    settings: str
+    """Sha256 of what the folder was claimed for."""
     overrides: tuple[str, ...] = ()
     """Of the user, after those of the scale and of the arm."""
-    settings: str = ""
-    """Sha256 of what the folder was claimed for."""
 
     def cell_path(self, arm: Arm, seed: int) -> Path:
         return self.out / "cells" / f"{arm.name}-{seed}.json"
@@ -170,12 +170,12 @@ def _read_cell(path: Path, bench: Bench, arm: Arm) -> JsonObject:
         cell: JsonObject = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise ConfigError(f"{path}: is damaged; delete it, and it is measured again") from error
-    if not isinstance(cell, dict) or not _are_texts(cell.get("overrides")):
-        raise ConfigError(f"{path}: is damaged; delete it, and it is measured again")
-    if path != bench.cell_path(arm, cell.get("seed", 0)) or cell.get("arm") != arm.name:
+    if (damage := damage_of(cell)) is not None:
+        raise ConfigError(f"{path}: is damaged ({damage}); delete it, and it is measured again")
+    if path != bench.cell_path(arm, cell["seed"]) or cell["arm"] != arm.name:
         raise ConfigError(
-            f"{path}: holds {cell.get('arm')} with seed {cell.get('seed')}, which its name does not "
-            "say; a cell counts once, under its own name: delete the copy"
+            f"{path}: holds {cell['arm']} with seed {cell['seed']}, which its name does not say; a "
+            "cell counts once, under its own name: delete the copy"
         )
     if cell["overrides"] != bench.changes(arm):
         raise ConfigError(
@@ -187,17 +187,7 @@ def _read_cell(path: Path, bench: Bench, arm: Arm) -> JsonObject:
             f"{path}: was made with other settings than the {FILE} of {bench.out}; take it out of "
             "this folder, and it is lived again"
         )
-    _check_shape(path, cell)
     return cell
-
-
-def _are_texts(value: object) -> bool:
-    return isinstance(value, list) and all(isinstance(one, str) for one in value)
-
-
-def _check_shape(path: Path, cell: JsonObject) -> None:
-    if (damage := damage_of(cell)) is not None:
-        raise ConfigError(f"{path}: is damaged ({damage}); delete it, and it is measured again")
 
 
 def measure(session: Session, oracle: Oracle, in_use: Sequence[str]) -> JsonObject:

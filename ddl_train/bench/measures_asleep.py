@@ -77,7 +77,10 @@ def _suite_lost(group: str) -> Callable[[JsonObject], float | None]:
     """Base less what is in use at the end, in a suite of the gate: signs too, which no exam asks."""
 
     def read(cell: JsonObject) -> float | None:
-        before, after = (ratio(last_suite(cell, group, who) or (0, 0)) for who in (BASE, "in_use"))
+        both = [one for one in cell["suites"] if one["base"] and one["in_use"]]
+        if not both or group not in both[-1]["base"]:
+            return None
+        before, after = (ratio(both[-1][who][group]) for who in ("base", "in_use"))
         return None if before is None or after is None else before - after
 
     return read

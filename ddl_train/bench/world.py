@@ -89,22 +89,9 @@ def run(
         RunError: the folder cannot be written.
         Interrupted: asked to stop; the same call goes on from there.
     """
-    if preset not in SCALES:
-        raise ConfigError(f"there is no bench for preset {preset!r}; expected one of {', '.join(SCALES)}")  # fmt: skip
-    scale = SCALES[preset]
-    if num_cycles is not None:
-        scale = replace(scale, num_cycles=num_cycles)
-    own = {*OWN_KEYS, *(f"evaluate.{suite}" for suite in SUITES)}
-    for text in overrides:
-        if (key := text.partition("=")[0].strip()) in own:
-            raise ConfigError(f"{text}: the bench gives every cell its own {key}; leave it out")
+    scale = _scale_of(preset, num_cycles)
     chosen = find_arms(list(arms) or ARMS.get(preset, ["first"]))
-    default = what_runs(config, [*scale.overrides, *overrides])
-    worlds = asdict(load_preset(preset))
-    settings = claim(out, {**asdict(scale), "format": FORMAT, "default": default, "worlds": worlds})
-    bench = Bench(
-        out=out, config=config, scale=scale, overrides=tuple(overrides), settings=settings
-    )
+    bench = _claimed(out, config, scale, overrides)
     # what cannot stand beside the new cells, or be written, is said before hours are spent
     read_cells(bench, find_arms(["all"]))
     for name in (TABLES, GOALS, PLOT):
@@ -115,6 +102,29 @@ def run(
                 on_cell(f"{arm.name}, seed {seed}: {arm.why}")
             run_cell(bench, arm, seed, progress=progress, should_stop=should_stop)
     return _conclude(bench)
+
+
+def _scale_of(preset: str, num_cycles: int | None) -> Scale:
+    if preset not in SCALES:
+        raise ConfigError(f"there is no bench for preset {preset!r}; expected one of {', '.join(SCALES)}")  # fmt: skip
+    scale = SCALES[preset]
+    return scale if num_cycles is None else replace(scale, num_cycles=num_cycles)
+
+
+def _claimed(out: Path, config: Path, scale: Scale, overrides: Sequence[str]) -> Bench:
+    """The bench of a folder, which is its own from then on."""
+    own = {*OWN_KEYS, *(f"evaluate.{suite}" for suite in SUITES)}
+    for text in overrides:
+        if (key := text.partition("=")[0].strip()) in own:
+            raise ConfigError(f"{text}: the bench gives every cell its own {key}; leave it out")
+    wanted = {
+        **asdict(scale),
+        "format": FORMAT,
+        "default": what_runs(config, [*scale.overrides, *overrides]),
+        "worlds": asdict(load_preset(scale.preset)),
+    }
+    settings = claim(out, wanted)
+    return Bench(out=out, config=config, scale=scale, settings=settings, overrides=tuple(overrides))
 
 
 def _conclude(bench: Bench) -> dict[str, Any]:

@@ -36,8 +36,8 @@ TOPIC = {
 _WORDS: dict[str, dict[str, str]] = {
     RAISES: {"more": "more", "does": "raises", "do": "raise", "done": "raised", "side": "raises"},
     LOWERS: {"more": "less", "does": "lowers", "do": "lower", "done": "lowered", "side": "lowers"},
-    HIGH_CAUSES: {"side": "high"},
-    LOW_CAUSES: {"side": "low"},
+    HIGH_CAUSES: {"more": "more", "side": "high"},
+    LOW_CAUSES: {"more": "less", "side": "low"},
     RELIEVES: {"more": "less", "do": "relieve", "done": "relieved", "side": "relieve"},
     WORSENS: {"more": "more", "do": "worsen", "done": "worsened", "side": "worsen"},
     ALIAS: {"side": "yes"},
@@ -51,6 +51,7 @@ STUDY: Wordings = {
         FORWARD: (("what does {s} {do}?", "{o}"), ("{s} {does} which factor?", "{o}")),
         REVERSE: (("what {does} {o}?", "{s}"), ("which one {does} the level of {o}?", "{s}")),
         DIRECTION: (("does {s} raise or lower {o}?", "{side}"),),
+        IMPLICATION: (("with more {s}, more or less {o}?", "{more}"),),
         RESTATE: (("what follows for {s} and {o}?", "{fact}"),),
     },
     CAUSE: {
@@ -60,12 +61,14 @@ STUDY: Wordings = {
         ),
         REVERSE: (("what causes {o}?", "{side} {s}"), ("{o} comes from what?", "{side} {s}")),
         DIRECTION: (("does high or low {s} cause {o}?", "{side}"),),
+        IMPLICATION: (("with more {s}, more or less {o}?", "{more}"),),
         RESTATE: (("what follows for {s} and {o}?", "{fact}"),),
     },
     REMEDY: {
         FORWARD: (("what may {s} {do}?", "{o}"), ("{s} may {do} which ailment?", "{o}")),
         REVERSE: (("what may {do} {o}?", "{s}"), ("which one may {do} {o}?", "{s}")),
         DIRECTION: (("does {s} relieve or worsen {o}?", "{side}"),),
+        IMPLICATION: (("with more {s}, more or less {o}?", "{more}"),),
         RESTATE: (("what follows for {s} and {o}?", "{fact}"),),
     },
     NAMING: {
@@ -128,20 +131,14 @@ RAISING: Wordings = {
 RAISING_SHARE = 0.15
 """Of the questions of the upbringing, where a fact has such wordings."""
 
-_BY_RELATION: dict[str, dict[str, tuple[tuple[str, str], ...]]] = {
-    relation: {
-        IMPLICATION: implied,
-        APPLICATION: applied,
-    }
-    for relation, implied, applied in (
-        (RAISES, (("with more {s}, more or less {o}?", "more"),), (("to get more {o}, give or avoid {s}?", "give"),)),
-        (LOWERS, (("with more {s}, more or less {o}?", "less"),), (("to get more {o}, give or avoid {s}?", "avoid"),)),
-        (HIGH_CAUSES, (("with more {s}, more or less {o}?", "more"),), (("against {o}, raise or lower {s}?", "lower"),)),
-        (LOW_CAUSES, (("with more {s}, more or less {o}?", "less"),), (("against {o}, raise or lower {s}?", "raise"),)),
-        (RELIEVES, (("with more {s}, more or less {o}?", "less"),), (("against {o}, give or avoid {s}?", "give"),)),
-        (WORSENS, (("with more {s}, more or less {o}?", "more"),), (("against {o}, give or avoid {s}?", "avoid"),)),
-    )
-}  # fmt: skip
+_APPLIED: dict[str, tuple[tuple[str, str], ...]] = {
+    RAISES: (("to get more {o}, give or avoid {s}?", "give"),),
+    LOWERS: (("to get more {o}, give or avoid {s}?", "avoid"),),
+    HIGH_CAUSES: (("against {o}, raise or lower {s}?", "lower"),),
+    LOW_CAUSES: (("against {o}, raise or lower {s}?", "raise"),),
+    RELIEVES: (("against {o}, give or avoid {s}?", "give"),),
+    WORSENS: (("against {o}, give or avoid {s}?", "avoid"),),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,13 +162,9 @@ def _fill(template: str, fact: Fact) -> str:
 
 def _wordings(fact: Fact, kind: str, family: Wordings) -> tuple[tuple[str, str], ...]:
     found = family[TOPIC[fact.relation]].get(kind, ())
-    if family is not STUDY:
-        return found
-    if kind == IMPLICATION:
-        return _BY_RELATION.get(fact.relation, {}).get(IMPLICATION, ())
-    if kind == APPLICATION:
+    if family is STUDY and kind == APPLICATION:
         direction = family[TOPIC[fact.relation]].get(DIRECTION, ())
-        return (*direction, *_BY_RELATION.get(fact.relation, {}).get(APPLICATION, ()))
+        return (*direction, *_APPLIED.get(fact.relation, ()))
     return found
 
 

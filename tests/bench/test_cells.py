@@ -7,10 +7,10 @@ import pytest
 
 from ddl_train.bench.arms import find_arms
 from ddl_train.bench.cell_shape import damage_of
-from ddl_train.bench.cells import Bench, read_cells
+from ddl_train.bench.cells import Bench, read_cells, run_cell
 from ddl_train.bench.world import SCALES
 from ddl_train.errors import ConfigError
-from ddl_train.records import JsonObject
+from ddl_train.records import JsonObject, SilentProgress
 from tests.world.cells import cell
 from tests.worlds import ROOT
 
@@ -66,3 +66,37 @@ def test_a_damaged_cell_is_known_by_what_it_lacks(changes: JsonObject, said: str
     damage = damage_of(WHOLE | changes)
     assert damage is not None
     assert said in damage
+
+
+def write_cell(bench: Bench, name: str, **changes: object) -> None:
+    (bench.out / "cells").mkdir(exist_ok=True)
+    (arm,) = find_arms(["rank_8"])
+    made = WHOLE | {"arm": "rank_8", "settings": "of now", "overrides": bench.changes(arm)}
+    (bench.out / "cells" / name).write_text(json.dumps(made | changes))
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "sentence"),
+    [
+        ("rank_8-1.json", {"overrides": ["sleep.r=4"]}, r"was made with sleep\.r=4"),
+        ("rank_8-1.json", {"settings": "of before"}, "was made with other settings than the bench"),
+        ("rank_8-2.json", {}, "holds rank_8 with seed 1, which its name does not say"),
+        ("rank_8-1 copy.json", {}, "holds rank_8 with seed 1, which its name does not say"),
+        ("rank_8-1.json", {"arm": "default"}, "holds default with seed 1"),
+    ],
+)
+def test_a_cell_of_something_else_is_refused(
+    name: str, changes: dict[str, object], sentence: str, tmp_path: Path
+) -> None:
+    bench = a_bench(tmp_path)
+    write_cell(bench, name, **changes)
+    with pytest.raises(ConfigError, match=sentence):
+        read_cells(bench, find_arms(["all"]))
+
+
+def test_a_cell_of_other_settings_is_not_lived_again(tmp_path: Path) -> None:
+    bench = a_bench(tmp_path)
+    (arm,) = find_arms(["rank_8"])
+    write_cell(bench, "rank_8-1.json", settings="of before")
+    with pytest.raises(ConfigError, match="take it out of this folder"):
+        run_cell(bench, arm, 1, progress=SilentProgress())

@@ -2,11 +2,13 @@
 
 import hashlib
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from ddl_train.errors import HubError
+from ddl_train.hub.dataset import insight_row
 from ddl_train.hub.failures import clean
 from ddl_train.hub.folder import ADAPTER, close_folder, new_folder, put
 from ddl_train.hub.licences import settle_licences
@@ -14,6 +16,7 @@ from ddl_train.hub.quotes import find_quotes
 from ddl_train.hub.remote import Remote, RemoteFile, compare, git_sha1
 from ddl_train.hub.scan import scan
 from ddl_train.report.evidence import without_folders
+from tests.fakes import a_concept, a_scores, an_insight
 
 LETTERS = "aB3dE6gH9jK2mN5pQ8sT1vW4yZ7cF0"
 
@@ -132,6 +135,14 @@ def test_too_large_a_folder_is_refused(tmp_path: Path) -> None:
         file.truncate(ADAPTER.max_bytes + 1)  # sparse: it takes no room on the disk
     with pytest.raises(HubError, match="at most 4 GiB"):
         close_folder(folder, ADAPTER)
+
+
+def test_a_row_of_the_dataset_has_each_score_in_its_own_column() -> None:
+    scores = a_scores(9, 8, 7, support=0.5, rederived=0.75)
+    concepts = {1: a_concept(1), 2: a_concept(2)}
+    row = insight_row(replace(an_insight(parents=(1, 2)), scores=scores), concepts)
+    names = ("novelty", "coherence", "utility", "support", "rederived")
+    assert [row[name] for name in names] == [9, 8, 7, 0.5, 0.75]
 
 
 def test_git_gives_a_file_the_same_name(tmp_path: Path) -> None:
