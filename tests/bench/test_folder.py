@@ -1,12 +1,16 @@
 """Folders of benches: what was made with one config is not mixed with what another made."""
 
+import json
 from pathlib import Path
 
 import pytest
 
 from ddl_train.bench.folder import claim, what_runs
-from ddl_train.errors import ConfigError
-from tests.worlds import ROOT
+from ddl_train.bench.world import run
+from ddl_train.errors import ConfigError, Interrupted
+from ddl_train.records import SilentProgress
+from ddl_train.world.presets import load_preset
+from tests.worlds import ROOT, SEEDLING
 
 QUICKSTART = ROOT / "configs" / "quickstart.yaml"
 
@@ -43,3 +47,18 @@ def test_settings_are_those_of_the_config_and_of_the_worlds(tmp_path: Path) -> N
     names = [claim(tmp_path / str(n), {"worlds": {"facts": n % 2}}) for n in range(3)]
     assert names[0] == names[2] != names[1]
     assert claim(tmp_path / "0", {"worlds": {"facts": 0}}) == names[0]
+
+
+@pytest.mark.skipif(not SEEDLING.is_dir(), reason="needs checkpoints/seedling")
+def test_a_folder_of_the_world_bench_is_of_the_numbers_of_its_worlds(tmp_path: Path) -> None:
+    def begin() -> None:
+        run(tmp_path, config=QUICKSTART, progress=SilentProgress(), should_stop=lambda: True)
+
+    with pytest.raises(Interrupted):
+        begin()
+    kept = json.loads((tmp_path / "bench.json").read_text())
+    assert kept["worlds"]["world"]["substances"] == load_preset("small").world.substances
+    kept["worlds"]["world"]["substances"] += 1
+    (tmp_path / "bench.json").write_text(json.dumps(kept))
+    with pytest.raises(ConfigError, match=r"worlds\.world\.substances = "):
+        begin()

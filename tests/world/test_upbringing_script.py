@@ -1,6 +1,7 @@
 """What the script that raises a seedling decides by itself."""
 
 import importlib
+import subprocess
 import sys
 from collections.abc import Iterator
 from itertools import islice
@@ -9,8 +10,10 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from ddl_train.world.names import NAME_PATTERN
+from tests.worlds import ROOT, SEEDLING
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "scripts"))
 script: Any = importlib.import_module("pretrain_seedling")
@@ -60,3 +63,16 @@ def test_a_passing_world_is_asked_about_for_a_while_and_shares_no_name_with_home
 
 def names_of(home: Any) -> set[str]:
     return {name for fact in home.facts for name in fact.names}
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not SEEDLING.is_dir(), reason="needs checkpoints/seedling")
+def test_a_seedling_that_is_raised_on_begins_with_the_weights_it_had(tmp_path: Path) -> None:
+    asked = ["--start", SEEDLING, "--work", tmp_path, "--minutes", "0.001", "--lr", "1e-9"]
+    small = ["--exam", "1", "--workers", "1", "--sequences", "2", "--no-compile"]
+    command = [sys.executable, ROOT / "scripts" / "pretrain_seedling.py", *asked, *small]
+    subprocess.run(list(map(str, command)), check=True, capture_output=True, cwd=ROOT)
+    raised = load_file(tmp_path / "state.safetensors")
+    shipped = load_file(SEEDLING / "model.safetensors")
+    for name, weights in shipped.items():
+        assert torch.allclose(raised[f"model.{name}"], weights.float(), atol=1e-6), name
