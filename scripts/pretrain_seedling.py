@@ -84,10 +84,15 @@ def load_state(path: Path, model: Any, optimizer: Any | None) -> dict[str, Any]:
     return meta
 
 
-def rate_at(step: int, seconds: float, args: argparse.Namespace) -> float:
-    """Warm up by steps, stay, then decay linearly by time."""
+def decay_at(seconds: float, args: argparse.Namespace) -> float:
+    """Share of the rate that is left: all of it, then linearly less by time."""
     left = (args.minutes * 60 - seconds) / (args.minutes * 60 * args.decay)
-    return float(args.lr * min(1.0, (step + 1) / 100) * max(0.02, min(1.0, left)))
+    return max(0.02, min(1.0, left))
+
+
+def rate_at(step: int, seconds: float, args: argparse.Namespace) -> float:
+    """Warm up by steps, stay, then decay."""
+    return float(args.lr * min(1.0, (step + 1) / 100) * decay_at(seconds, args))
 
 
 def step_loss(body: Any, head: Any, batch: dict[str, torch.Tensor], dtype: Any) -> torch.Tensor:
@@ -197,7 +202,8 @@ def train(rank: int, args: argparse.Namespace) -> None:
     began = time.monotonic() - now["seconds"]
     while now["seconds"] < args.minutes * 60:
         # each worker its own share of the batch
-        batch = packer.batch(now["step"] * args.workers + rank)
+        number = now["step"] * args.workers + rank
+        batch = packer.batch(number, passing=decay_at(now["seconds"], args))
         arrays = {key: torch.from_numpy(value).to(args.device) for key, value in batch.items()}
         loss = step_loss(body, model.lm_head, arrays, args.dtype)
         loss.backward()

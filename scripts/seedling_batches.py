@@ -25,7 +25,8 @@ NUM_DRILLED = 3000
 """Batches over which the drills of the sign fade out."""
 PASSING_SHARE, NUM_PASSING, PASSING_EVERY = 0.25, 5, 60
 """Rows about passing worlds for each row of a skill; how many such worlds there are at a time, and
-after how many batches the oldest is replaced."""
+after how many batches the oldest is replaced. The share falls with the learning rate: at a low one
+a world is not learned before it has passed, and home is forgotten for nothing."""
 PASSING_SEEDS = 80_000_000
 PASSING_SPEC = WorldSpec(
     substances=8, factors=6, ailments=6, literatures=2, bridges=2,
@@ -59,8 +60,11 @@ class Packer:
         self.middles = set(ids(list(names.MIDDLES)))
         self.endings = {ids(ending) for kind in names.KINDS for ending in names.ENDINGS[kind]}
 
-    def rows(self, number: int) -> Iterator[Row]:
-        """Endless rows of a batch; drills of the sign fade out."""
+    def rows(self, number: int, *, passing: float = 1.0) -> Iterator[Row]:
+        """Endless rows of a batch; drills of the sign fade out.
+
+        `passing` is how much of their share passing worlds have.
+        """
         rng = random.Random(f"seedling/{self.seed}/{number}")
         drill = 0.4 * max(0.0, 1 - number / NUM_DRILLED)
         while True:
@@ -72,7 +76,7 @@ class Packer:
             youngest = number // PASSING_EVERY
             rows += [
                 home_row(rng, passing_home(youngest - rng.randrange(NUM_PASSING)))
-                for _ in range(round(fresh * PASSING_SHARE))
+                for _ in range(round(fresh * PASSING_SHARE * passing))
             ]
             rng.shuffle(rows)
             yield from rows
@@ -134,7 +138,8 @@ class Packer:
                 yield place
             concluding = concluding or (told and token == self.so)
 
-    def batch(self, number: int) -> dict[str, NDArray[Any]]:
+    def batch(self, number: int, *, passing: float = 1.0) -> dict[str, NDArray[Any]]:
+        """Arrays of a batch, each of shape (sequences, length); see `rows`."""
         shape = (self.sequences, self.length)
         out = {
             "ids": np.zeros(shape, np.int64),
@@ -143,7 +148,7 @@ class Packer:
             "weights": np.zeros(shape, np.float32),
         }
         used = [0] * self.sequences
-        rows = self.rows(number)
+        rows = self.rows(number, passing=passing)
         misses = segment = 0
         while misses < 12:
             for ids, weights in self.encode([next(rows) for _ in range(64)]):

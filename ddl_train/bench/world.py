@@ -1,6 +1,6 @@
 """`ddl-train bench world`: which recipe of waking and sleeping wins where the truth is known.
 
-Every cell (arm, seed) is a run of its own on a world of its own, judged by the oracle; seeds from 31
+Every cell (arm, seed) is a run of its own on a world of its own, judged by the oracle; seeds from 41
 on are kept for reports. Tables, a plot and the goals are made from the cells there are, so arms
 and seeds can be added to the same folder later.
 """

@@ -9,7 +9,7 @@ import pytest
 
 from ddl_train.bench.arms import ARMS, find_arms
 from ddl_train.bench.discovery import measure_discovery
-from ddl_train.bench.goals import check_goals
+from ddl_train.bench.goals import FIRST_SEED, check_goals
 from ddl_train.bench.learning import Change
 from ddl_train.bench.measures_awake import awake_gain
 from ddl_train.bench.placebo import shuffle_answers
@@ -258,7 +258,7 @@ REFUSED = {"promoted": False, "tokens": 1, "seconds": 1.0}
 
 
 def five_worlds(**changes: Any) -> list[JsonObject]:
-    return [cell(seed=seed, **FULL, **changes) for seed in range(31, 36)]
+    return [cell(seed=seed, **FULL, **changes) for seed in range(FIRST_SEED, FIRST_SEED + 5)]
 
 
 def missed(cells: Sequence[JsonObject]) -> list[str]:
@@ -274,7 +274,7 @@ def test_placebos_are_refused_often_enough_by_a_gate_that_lets_something_pass() 
 
 
 def test_a_few_placebos_of_the_full_preset_decide_nothing_unless_one_is_promoted() -> None:
-    few = cell(arm="placebo", seed=31, nights=[REFUSED], **FULL)
+    few = cell(arm="placebo", seed=FIRST_SEED, nights=[REFUSED], **FULL)
     assert not missed([few])
     assert missed([few | {"nights": [REFUSED | {"promoted": True}]}])
 
