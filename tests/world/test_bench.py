@@ -156,7 +156,7 @@ def test_worlds_that_agree_have_the_interval_of_their_items() -> None:
 
 
 def test_a_goal_is_not_met_by_leaving_a_world_out() -> None:
-    silent = cell(seed=36, exam=an_exam(["base"], uptake=[]), **FULL)
+    silent = cell(seed=FIRST_SEED + 5, exam=an_exam(["base"], uptake=[]), **FULL)
     found = {goal.name: goal.value for goal in check_goals([*five_worlds(), silent])}
     assert found["uptake forward as a share of the ceiling"] is None
 
