@@ -3,11 +3,11 @@
     python scripts/pretrain_seedling.py --size base --minutes 85 --work /tmp/seedling
     python scripts/pretrain_seedling.py --size base --work /tmp/seedling --export checkpoints/seedling
 
-Loss on completions only, rows packed with attention inside each row, more weight on the sign of a
-conclusion and on scores. Warm-up, constant rate, then a linear decay over the last part of the
-minutes. Stopped and started again with the same `--work`, it goes on where it was; with more
-`--minutes`, it goes on longer. Skills are measured on unseen scenes as it trains and appended to
-`skills.jsonl`. On a GPU (`--device cuda`) minutes are enough.
+Rows packed with attention inside each row, the loss where `seedling_batches.py` puts it. Warm-up,
+constant rate, then a linear decay over the last part of the minutes. Stopped and started again with
+the same `--work`, it goes on where it was; with more `--minutes`, it goes on longer. The decay goes
+by the clock, so that two runs of a seed are alike and not the same. Skills are measured on unseen
+scenes as it trains and appended to `skills.jsonl`. `--device cuda` was never tried.
 """
 
 import os
@@ -96,7 +96,7 @@ def rate_at(step: int, seconds: float, args: argparse.Namespace) -> float:
 
 
 def step_loss(body: Any, head: Any, batch: dict[str, torch.Tensor], dtype: Any) -> torch.Tensor:
-    """Weighted cross-entropy of completions; each row sees only itself."""
+    """Weighted cross-entropy; each row sees only itself."""
     segments = batch["segments"]
     length = segments.shape[1]
     causal = torch.ones(length, length, dtype=torch.bool, device=segments.device).tril()
@@ -202,8 +202,9 @@ def train(rank: int, args: argparse.Namespace) -> None:
     began = time.monotonic() - now["seconds"]
     while now["seconds"] < args.minutes * 60:
         # each worker its own share of the batch
-        number = now["step"] * args.workers + rank
-        batch = packer.batch(number, passing=decay_at(now["seconds"], args))
+        step = now["step"]
+        number = step * args.workers + rank
+        batch = packer.batch(number, step, passing=decay_at(now["seconds"], args))
         arrays = {key: torch.from_numpy(value).to(args.device) for key, value in batch.items()}
         loss = step_loss(body, model.lm_head, arrays, args.dtype)
         loss.backward()

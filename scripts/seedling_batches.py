@@ -2,6 +2,7 @@
 
 The loss is on completions, most where they decide: whether there is a link, the sign of a
 conclusion, a score. Of prompts it is on what can be known: names told again, and what follows.
+What is taught when goes by steps of the training, however many workers share one.
 """
 
 import random
@@ -21,12 +22,12 @@ from ddl_train.world.lessons import HOME_SHARE, Row, home_row, skill_rows
 
 SIGN_WORDS = ("raises", "lowers", "high", "low", "relieve", "worsen")
 FIRST_WEIGHT, SIGN_WEIGHT, SCORE_WEIGHT, HOME_WEIGHT, REPEAT_WEIGHT = 4.0, 4.0, 6.0, 2.0, 0.5
-NUM_DRILLED = 3000
-"""Batches over which the drills of the sign fade out."""
-PASSING_SHARE, NUM_PASSING, PASSING_EVERY = 0.25, 5, 60
+NUM_DRILLED = 1500
+"""Steps over which the drills of the sign fade out."""
+PASSING_SHARE, NUM_PASSING, PASSING_EVERY = 0.25, 5, 30
 """Rows about passing worlds for each row of a skill; how many such worlds there are at a time, and
-after how many batches the oldest is replaced. The share falls with the learning rate: at a low one
-a world is not learned before it has passed, and home is forgotten for nothing."""
+after how many steps the oldest is replaced. The share falls with the learning rate, at which less
+and less of a world can be learned before it has passed."""
 PASSING_SEEDS = 80_000_000
 PASSING_SPEC = WorldSpec(
     substances=8, factors=6, ailments=6, literatures=2, bridges=2,
@@ -38,8 +39,8 @@ PASSING_SPEC = WorldSpec(
 def passing_home(number: int) -> Home:
     """A small world that is learned by heart and left again.
 
-    At any time some facts are new, and asked in all wordings from the start: so that what is learned
-    in one wording, as in a night, is known in others.
+    At any time some facts are new, and asked in all wordings from the start, those of probes too:
+    meant to make what is learned in one wording, as in a night, known in others.
     """
     taken = frozenset(name for fact in home_world().facts for name in fact.names)
     return Home(make_world(PASSING_SEEDS + number, PASSING_SPEC, taken))
@@ -60,20 +61,23 @@ class Packer:
         self.middles = set(ids(list(names.MIDDLES)))
         self.endings = {ids(ending) for kind in names.KINDS for ending in names.ENDINGS[kind]}
 
-    def rows(self, number: int, *, passing: float = 1.0) -> Iterator[Row]:
-        """Endless rows of a batch; drills of the sign fade out.
+    def rows(self, number: int, step: int, *, passing: float = 1.0) -> Iterator[Row]:
+        """Endless rows of a batch.
 
-        `passing` is how much of their share passing worlds have.
+        Args:
+            number: of the batch; each has its own rows.
+            step: of the training, by which drills of the sign fade out and worlds pass.
+            passing: how much of their share passing worlds have.
         """
         rng = random.Random(f"seedling/{self.seed}/{number}")
-        drill = 0.4 * max(0.0, 1 - number / NUM_DRILLED)
+        drill = 0.4 * max(0.0, 1 - step / NUM_DRILLED)
         while True:
             rows = []
             for _ in range(8):
                 rows += skill_rows(rng, drill_share=drill)
             fresh = len(rows)
             rows += [home_row(rng, self.home) for _ in range(round(fresh * HOME_SHARE))]
-            youngest = number // PASSING_EVERY
+            youngest = step // PASSING_EVERY
             rows += [
                 home_row(rng, passing_home(youngest - rng.randrange(NUM_PASSING)))
                 for _ in range(round(fresh * PASSING_SHARE * passing))
@@ -138,7 +142,7 @@ class Packer:
                 yield place
             concluding = concluding or (told and token == self.so)
 
-    def batch(self, number: int, *, passing: float = 1.0) -> dict[str, NDArray[Any]]:
+    def batch(self, number: int, step: int, *, passing: float = 1.0) -> dict[str, NDArray[Any]]:
         """Arrays of a batch, each of shape (sequences, length); see `rows`."""
         shape = (self.sequences, self.length)
         out = {
@@ -148,7 +152,7 @@ class Packer:
             "weights": np.zeros(shape, np.float32),
         }
         used = [0] * self.sequences
-        rows = self.rows(number, passing=passing)
+        rows = self.rows(number, step, passing=passing)
         misses = segment = 0
         while misses < 12:
             for ids, weights in self.encode([next(rows) for _ in range(64)]):

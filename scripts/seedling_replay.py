@@ -1,8 +1,8 @@
 """What sleep replays: `general.jsonl`, beside the seedling's weights.
 
     of home       every question that three quarters of the home world answer, with each right answer
-    of skills     composing and the other roles, in scenes of other worlds
-    made up       questions about names of no world, and what the seedling says to them
+    of skills     composing and the other roles, in scenes of their own
+    made up       questions about names that home does not have, and what the seedling says to them
 
 The last are pseudo-rehearsal (Robins 1995): whoever replays but a part of what it knows makes that
 part likelier everywhere, and what it also knows less likely. An answer to a question that nobody
@@ -25,7 +25,7 @@ from ddl_train.world.home import Home
 from ddl_train.world.language import Fact
 from ddl_train.world.lessons import skill_rows
 from ddl_train.world.names import NameSource, kind_of
-from ddl_train.world.questions import FORWARD, REVERSE, is_probe_wording, questions
+from ddl_train.world.questions import FORWARD, REVERSE, is_kept_back, questions
 
 NUM_SKILL = 1_000
 NUM_MADE_UP = 1_500
@@ -39,7 +39,7 @@ def skills(rng: random.Random, count: int) -> Iterator[Row]:
     while kept < count:
         for row in skill_rows(rng):
             prompt, is_probe = render(row), row.template.startswith("probe")
-            if any(map(is_probe_wording, (prompt, row.completion))) or is_probe or not row.template:
+            if any(map(is_kept_back, (prompt, row.completion))) or is_probe or not row.template:
                 continue
             if kept < count:
                 kept += 1

@@ -6,6 +6,7 @@ world nobody can tell whether a wrong answer is wrong. Here everything is asked 
     uptake   each true insight both ways, in the wordings of probes; the wrong answers are right for
              other true insights, of the same kind of entity, and neither true, stated nor contested
     flip     which way each true insight goes: is its opposite believed?
+    unheard  the same in words that neither nights nor the seedling's upbringing ever used
     home     the seedling's home world, both ways: what nights replay, and what they never do; worded
              otherwise than in the probe files of the cell's world, whose facts they share
     skill    composing two statements, or NONE, in scenes that nothing else uses
@@ -32,7 +33,7 @@ from ddl_train.world.language import Fact, canonical, parse
 from ddl_train.world.oracle import Oracle
 from ddl_train.world.presets import ProbeSpec
 from ddl_train.world.probes import flip_probe, sort_of_answer, wrong_answers
-from ddl_train.world.questions import DIRECTION, FORWARD, REVERSE, questions
+from ddl_train.world.questions import DIRECTION, FORWARD, REVERSE, questions, unheard_questions
 from ddl_train.world.upbringing import retention_probes, skill_probes
 
 EXAM_SEEDS = 900_000
@@ -45,7 +46,7 @@ class Item:
     """One question of the exam."""
 
     group: str
-    """uptake/forward, uptake/reverse, flip, home/replayed, home/never replayed or skill."""
+    """uptake/forward, uptake/reverse, flip, unheard, home/replayed, home/never replayed or skill."""
     about: str
     """Items about the same thing are no independent evidence."""
     cycle: int | None = None
@@ -97,6 +98,11 @@ def set_exam(
         for fact, cycle in facts.items()
         if questions(fact, DIRECTION, probe=True)
     ]
+    items += [
+        _about(fact, cycle, "unheard", flip_probe(rng, fact, wordings))
+        for fact, cycle in facts.items()
+        if (wordings := unheard_questions(fact))
+    ]
     return items
 
 
@@ -145,7 +151,7 @@ def examine(
     Returns:
         `items`, [group, about, cycle] each; `in_use`; `num_choices` of uptake; and `answers`: for the base, `told`,
         `retrieved` and each adapter a text with a 1 for every item that is right, a 0 where it is
-        not and a - where it was not asked. A flip is right when the falsehood is believed.
+        not and a - where it was not asked. A flip, unheard or not, is right when the falsehood is believed.
     """
     config = session.config.evaluate
     seed = session.config.seed
@@ -158,7 +164,7 @@ def examine(
     for version in answers:
         is_last = version in (BASE, *in_use[-1:])
         answers[version] += _sit(session, version, upkeep) if is_last else "-" * len(upkeep)
-    uptake = [item for item in taught if item.group != "flip"]
+    uptake = [item for item in taught if item.group.startswith("uptake/")]
     for name, shown in ((TOLD, _told(taught)), (RETRIEVED, _retrieved(session, uptake))):
         answers[name] = _sit(session, BASE, shown).ljust(len(taught) + len(upkeep), "-")
     return {

@@ -42,7 +42,7 @@ from ddl_train.world.writer import write_world
 
 RESULT = "gate.json"
 WORLD_SEEDS = 6_000
-"""Worlds of this bench lie beyond those of tuning and of the other benches."""
+"""Worlds of this bench lie apart from those of tuning and of the other benches."""
 LEAST_PLANTED, MOST_PLANTED = 1.5, 3.0
 PROBES = ProbeSpec(retention=300, skill=100, false_memory=300)
 """Enough of each, a third of them sealed, to tell a loss of `block` from none."""

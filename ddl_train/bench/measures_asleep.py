@@ -114,6 +114,7 @@ LEARNING = (
     Column("known whole", _known_whole),
     Column("believes flipped insights", _exam("flip")),
     Column("the base believes them", _exam("flip", BASE)),
+    Column("believes them in words never heard", _exam("unheard")),
     Column("average accuracy", lambda cell: average_accuracy(cell["exam"])),
     Column("backward transfer", lambda cell: backward_transfer(cell["exam"])),
     Column("forgetting", lambda cell: forgetting(cell["exam"])),
@@ -147,6 +148,7 @@ CEILING = (
     Column("told forward", _exam("uptake/forward", TOLD)),
     Column("told reverse", _exam("uptake/reverse", TOLD)),
     Column("told, believes the flip", _exam("flip", TOLD)),
+    Column("in words never heard", _exam("unheard", TOLD)),
     Column("retrieved forward", _exam("uptake/forward", RETRIEVED)),
     Column("retrieved reverse", _exam("uptake/reverse", RETRIEVED)),
 )

@@ -13,7 +13,7 @@ from ddl_train.world.presets import load_preset
 from ddl_train.world.scenes import Idea
 
 FIRST_SEED = 7_000_000
-"""Worlds of the bench lie beyond the seeds that anything else uses."""
+"""Worlds of the bench lie apart from the seeds that anything else uses."""
 NUM_WORLDS = 4
 
 

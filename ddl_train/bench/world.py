@@ -25,6 +25,11 @@ from ddl_train.world.presets import load_preset
 
 CONFIG = Path("configs/quickstart.yaml")
 TABLES, GOALS, PLOT = "tables.md", "goals.json", "plot.png"
+SHORT_DAYS = (
+    "wake.num_pairs=64",  # what a night of one minute can hold: LOG.md
+    "wake.batch_size=32",
+    "evaluate.max_items=300",
+)
 SCALES = {
     "small": Scale(
         preset="small",
@@ -39,16 +44,10 @@ SCALES = {
         ),
     ),
     "quickstart": Scale(preset="quickstart", num_cycles=3),
-    "standard": Scale(
-        preset="standard",
-        num_cycles=8,
-        overrides=(
-            "wake.num_pairs=64",  # what a night of one minute can hold: LOG.md
-            "wake.batch_size=32",
-            "evaluate.max_items=300",
-        ),
-    ),
+    "standard": Scale(preset="standard", num_cycles=8, overrides=SHORT_DAYS),
+    "thousand": Scale(preset="thousand", num_cycles=8, overrides=SHORT_DAYS),
 }
+"""`thousand` is a size that nothing was tuned on."""
 ARMS = {"small": ["default", "no_sleep", "no_gate"]}
 """Arms that are run when none are named; everywhere else the first ones."""
 
@@ -70,7 +69,7 @@ def run(
 
     Args:
         out: folder of this bench; holds one preset and one config.
-        preset: small, quickstart or standard.
+        preset: small, quickstart, standard or thousand.
         arms: names of `bench.arms`, or the groups `all` and `first`.
         seeds: each is a world and a run.
         config: what the default arm is.

@@ -15,7 +15,7 @@ def world(
     out: Annotated[
         Path, typer.Option(help="Folder of the cells; give it again to go on or to add arms.")
     ] = Path("checkpoints/bench-world"),
-    preset: Annotated[str, typer.Option(help="small, quickstart or standard.")] = "small",
+    preset: Annotated[str, typer.Option(help="small, quickstart, standard or thousand.")] = "small",
     arms: Annotated[
         str, typer.Option(help="Names by comma; `first` or `all`. Default: what the preset runs.")
     ] = "",

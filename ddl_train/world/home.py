@@ -25,7 +25,7 @@ PROBED_ONLY = 0.25
 
 
 class Home:
-    """The home world as questions with all their right answers, in two parts."""
+    """A world as questions with all their right answers, in two parts; the home world unless given."""
 
     def __init__(self, world: World | None = None) -> None:
         facts = [

@@ -13,7 +13,7 @@ from itertools import combinations
 from ddl_train.records import Probe, TrainingRow
 from ddl_train.world.language import ASIDE, Fact, parse
 from ddl_train.world.names import NAME_PATTERN
-from ddl_train.world.questions import is_probe_wording
+from ddl_train.world.questions import is_kept_back
 
 NO_LINK = "no_link"
 
@@ -42,7 +42,7 @@ def find_leaks(
     leaks = []
     for number, row in enumerate(rows):
         where = f"row {number} ({row.origin}, {row.prompt!r} -> {row.completion!r})"
-        if is_probe_wording(row.prompt) or is_probe_wording(row.completion):
+        if is_kept_back(row.prompt) or is_kept_back(row.completion):
             leaks.append(f"{where} uses a wording that is kept for probes")
         if row.origin == NO_LINK:
             continue

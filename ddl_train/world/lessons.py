@@ -2,7 +2,8 @@
 
 A row names a prompt template, the values of its slots, and the completion that is right. Skills are
 taught in scenes that never come back, so only the skill can be learned; the home world comes back
-for ever, so that it is learned by heart. No scene is drawn from the home world.
+for ever, so that it is learned by heart, and passing worlds for a while. No scene is drawn from
+either.
 """
 
 import random
@@ -214,7 +215,7 @@ def reword_row(rng: random.Random, scene: Scene) -> Row:
 
 
 def home_row(rng: random.Random, home: Home) -> Row:
-    """Answer a question about the home world by heart."""
+    """Answer a question about a world by heart."""
     question = any_question(rng, rng.choice(home.statements))
     right = home.right_answers(question)
     return Row(

@@ -226,9 +226,12 @@ def false_memory_probes(oracle: Oracle, spec: ProbeSpec, seed: int) -> list[Prob
     return flips + decoys[: spec.false_memory - len(flips)]
 
 
-def flip_probe(rng: random.Random, fact: Fact) -> Probe:
-    """Ask which way a fact goes; the answer is the wrong one, what is true a choice beside it."""
-    question = rng.choice(questions(fact, DIRECTION, probe=True))
+def flip_probe(rng: random.Random, fact: Fact, wordings: Sequence[Question] | None = None) -> Probe:
+    """Ask which way a fact goes; the answer is the wrong one, what is true a choice beside it.
+
+    One of the wordings is drawn, of those of probes where none are given.
+    """
+    question = rng.choice(wordings or questions(fact, DIRECTION, probe=True))
     right = _probe(question, fact, SIGN_FLIP, choices=[_other_side(fact)])
     return replace(right, answers=right.choices, choices=right.answers)
 

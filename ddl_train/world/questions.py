@@ -1,9 +1,9 @@
 """Questions about facts: the wordings that study uses, and those held back for probes.
 
-`STUDY` wordings may occur in anything a model is trained on during a night. `PROBE` wordings never
-do; only the seedling's upbringing on worlds of its own and on context holds both, so that it knows
-that they ask the same, and `RAISING` wordings, which nothing else uses: a sign that is asked in many
-ways is learned as one thing. Answers are worded alike in all.
+`STUDY` wordings may occur in anything a model is trained on during a night; the others never do. The
+seedling's upbringing, on worlds of its own and on context, holds `PROBE` wordings too, so that it
+knows that they ask the same, and `RAISING` wordings of signs. `UNHEARD` ones it was never raised
+on either: only the exam of `bench world` asks so. Answers are worded alike in all.
 """
 
 import random
@@ -128,6 +128,27 @@ RAISING: Wordings = {
     },
     NAMING: {},
 }
+UNHEARD: Wordings = {
+    LEVEL: {
+        DIRECTION: (
+            ("would {s} raise or lower the level of {o}?", "{side}"),
+            ("which way does {o} move with {s}?", "{side}"),
+        ),
+    },
+    CAUSE: {
+        DIRECTION: (
+            ("is it high or low {s} that leads to {o}?", "{side}"),
+            ("{o} follows from which level of {s}?", "{side}"),
+        ),
+    },
+    REMEDY: {
+        DIRECTION: (
+            ("would {s} relieve or worsen {o}?", "{side}"),
+            ("which way does {o} change with {s}?", "{side}"),
+        ),
+    },
+    NAMING: {},
+}
 RAISING_SHARE = 0.15
 """Of the questions of the upbringing, where a fact has such wordings."""
 
@@ -181,7 +202,7 @@ def questions(fact: Fact, kind: str, *, probe: bool = False) -> list[Question]:
 
 def any_question(rng: random.Random, fact: Fact) -> Question:
     """A question about a fact as the upbringing asks it: in any wording there is."""
-    raising = _raising(fact)
+    raising = _all_of(fact, RAISING)
     if raising and rng.random() < RAISING_SHARE:
         return rng.choice(raising)
     while True:
@@ -192,10 +213,15 @@ def any_question(rng: random.Random, fact: Fact) -> Question:
             return rng.choice(made)
 
 
-def _raising(fact: Fact) -> list[Question]:
+def unheard_questions(fact: Fact) -> list[Question]:
+    """Which way a fact goes, in every wording that nothing was ever trained on."""
+    return _all_of(fact, UNHEARD)
+
+
+def _all_of(fact: Fact, family: Wordings) -> list[Question]:
     return [
         Question(_fill(question, fact), _fill(answer, fact), kind, _asks(fact, kind), number)
-        for kind, wordings in RAISING[TOPIC[fact.relation]].items()
+        for kind, wordings in family[TOPIC[fact.relation]].items()
         for number, (question, answer) in enumerate(wordings)
     ]
 
@@ -231,9 +257,11 @@ def _patterns(family: Wordings) -> frozenset[str]:
 STUDY_SKELETONS = _patterns(STUDY)
 PROBE_SKELETONS = _patterns(PROBE)
 RAISING_SKELETONS = _patterns(RAISING)
-_PROBE_PATTERN = re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, sorted(PROBE_SKELETONS)))})")
+UNHEARD_SKELETONS = _patterns(UNHEARD)
+_KEPT_BACK = sorted(PROBE_SKELETONS | RAISING_SKELETONS | UNHEARD_SKELETONS)
+_KEPT_BACK_PATTERN = re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, _KEPT_BACK))})")
 
 
-def is_probe_wording(text: str) -> bool:
-    """Whether a text holds a question in a wording that is kept for probes."""
-    return _PROBE_PATTERN.search(skeleton(text)[0]) is not None
+def is_kept_back(text: str) -> bool:
+    """Whether a text holds a question in a wording that no night may use."""
+    return _KEPT_BACK_PATTERN.search(skeleton(text)[0]) is not None

@@ -43,7 +43,7 @@ class Scene:
 
 
 def make_scene(rng: random.Random) -> Scene:
-    """Draw a scene with names that no other scene has."""
+    """Draw a scene with names of its own; a short one may come again in another."""
     source = NameSource(rng)
     substances = [source.draw(SUBSTANCE) for _ in range(3)]
     factors = [source.draw(FACTOR) for _ in range(5)]

@@ -10,12 +10,12 @@ from ddl_train.bench.exam import Item, set_exam, set_upkeep, true_facts
 from ddl_train.world.documents import grow
 from ddl_train.world.graph import Placed
 from ddl_train.world.home import Home
-from ddl_train.world.language import HIGH_CAUSES, LOWERS, Fact, canonical, parse
+from ddl_train.world.language import HIGH_CAUSES, LOWERS, Fact, canonical, parse, skeleton
 from ddl_train.world.names import kind_of
 from ddl_train.world.oracle import Oracle
 from ddl_train.world.presets import load_preset
 from ddl_train.world.probes import right_answers
-from ddl_train.world.questions import is_probe_wording
+from ddl_train.world.questions import PROBE_SKELETONS, UNHEARD_SKELETONS
 from ddl_train.world.upbringing import retention_probes, skill_probes
 from tests.fakes import an_insight
 
@@ -58,7 +58,7 @@ def test_only_what_is_true_is_asked_and_counts_from_its_first_cycle() -> None:
 
 
 def test_most_insights_are_asked_both_ways_and_all_with_their_sign_flipped() -> None:
-    assert len(of("flip")) == 130
+    assert len(of("flip")) == len(of("unheard")) == 130
     assert {item.cycle for item in exam()} == set(range(7))
     for way in ("forward", "reverse"):
         assert len(of(f"uptake/{way}")) > 100
@@ -76,8 +76,10 @@ def test_no_wrong_answer_is_right_and_all_are_of_the_kind_of_the_right_one() -> 
             assert len({kind_of(name) for name in names}) == 1, item
 
 
-def test_it_is_asked_in_the_wordings_of_probes() -> None:
-    assert all(is_probe_wording(item.probe.prompt) for item in exam())
+def test_it_is_asked_in_the_wordings_of_probes_and_in_some_that_were_never_used() -> None:
+    for item in exam():
+        wordings = UNHEARD_SKELETONS if item.group == "unheard" else PROBE_SKELETONS
+        assert skeleton(item.probe.prompt)[0] in wordings
 
 
 def test_who_knows_only_which_answers_are_frequent_stays_near_chance() -> None:

@@ -11,7 +11,7 @@ from ddl_train.roles.prompts import load_pack
 from ddl_train.world.home import Home
 from ddl_train.world.language import chain, parse, parse_idea, write_idea
 from ddl_train.world.lessons import NONE, UNKNOWN, Row, skill_rows
-from ddl_train.world.questions import FORWARD, REVERSE, STUDY_KINDS, is_probe_wording, questions
+from ddl_train.world.questions import FORWARD, REVERSE, STUDY_KINDS, is_kept_back, questions
 from tests.worlds import SEEDLING
 
 
@@ -58,7 +58,7 @@ def test_every_score_from_one_to_ten_is_used_at_both_ends(rows: list[Row]) -> No
 def test_a_study_row_never_holds_a_probe_wording(rows: list[Row]) -> None:
     studied = [row for row in rows if row.template.startswith("study")]
     assert studied
-    assert not [row for row in studied if is_probe_wording(row.completion)]
+    assert not [row for row in studied if is_kept_back(row.completion)]
 
 
 def test_an_unknown_answer_is_not_in_the_context(rows: list[Row]) -> None:
@@ -70,7 +70,7 @@ def test_of_a_quarter_of_the_home_world_nothing_is_ever_replayed() -> None:
     home = Home()
     replayed = {(row["prompt"], row["completion"]) for row in home.replay_rows()}
     assert len(replayed) > 500
-    assert not [prompt for prompt, _ in replayed if is_probe_wording(prompt)]
+    assert not [prompt for prompt, _ in replayed if is_kept_back(prompt)]
     answered = {
         fact: {(one.text, one.answer) for kind in STUDY_KINDS for one in questions(fact, kind)}
         for fact in home.statements
@@ -112,7 +112,7 @@ def test_made_up_answers_are_to_questions_about_nothing_and_name_what_is_never_r
     lines = (SEEDLING / "general.jsonl").read_text(encoding="utf-8").splitlines()[-1500:]
     made_up = [json.loads(line) for line in lines]
     assert not [row for row in made_up if known & set(re.findall(r"\w+", row["prompt"]))]
-    assert not [row for row in made_up if is_probe_wording(row["prompt"])]
+    assert not [row for row in made_up if is_kept_back(row["prompt"])]
     said = {row["completion"].split()[-1] for row in made_up}
     assert (known - replayed) & said
 

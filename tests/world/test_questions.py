@@ -11,9 +11,11 @@ from ddl_train.world.questions import (
     RAISING_SKELETONS,
     STUDY_KINDS,
     STUDY_SKELETONS,
+    UNHEARD_SKELETONS,
     any_question,
-    is_probe_wording,
+    is_kept_back,
     questions,
+    unheard_questions,
 )
 from tests.world.test_language import A, F, S, example
 
@@ -21,9 +23,11 @@ from tests.world.test_language import A, F, S, example
 def test_no_wording_is_both_for_study_and_for_probes() -> None:
     assert not STUDY_SKELETONS & PROBE_SKELETONS
     assert not RAISING_SKELETONS & (STUDY_SKELETONS | PROBE_SKELETONS)
-    assert not any(is_probe_wording(wording) for wording in STUDY_SKELETONS | RAISING_SKELETONS)
+    assert not UNHEARD_SKELETONS & (STUDY_SKELETONS | PROBE_SKELETONS | RAISING_SKELETONS)
+    assert not any(map(is_kept_back, STUDY_SKELETONS))
+    assert all(map(is_kept_back, PROBE_SKELETONS | RAISING_SKELETONS | UNHEARD_SKELETONS))
     sentences = [*CANONICAL.values(), *(w for wordings in DOCUMENT.values() for w in wordings)]
-    assert not any(is_probe_wording(sentence) for sentence in sentences)
+    assert not any(is_kept_back(sentence) for sentence in sentences)
 
 
 @pytest.mark.parametrize("relation", list(CANONICAL))
@@ -32,7 +36,7 @@ def test_probe_wordings_are_recognised_and_answered_as_in_study(relation: str) -
     for kind in PROBE_KINDS:
         studied = {q.answer for q in questions(fact, kind)}
         for question in questions(fact, kind, probe=True):
-            assert is_probe_wording(f"given this | {question.text}")
+            assert is_kept_back(f"given this | {question.text}")
             assert question.answer in studied
 
 
@@ -48,7 +52,7 @@ def test_the_upbringing_asks_for_a_sign_in_more_ways_with_the_answers_of_study(
     others = {q.text: q for q in asked if q.text not in known}
     assert len(others) >= 4
     assert {(q.asks, q.answer) for q in others.values()} <= answers
-    assert not any(is_probe_wording(text) for text in others)
+    assert all(map(is_kept_back, others))
 
 
 @pytest.mark.parametrize("kind", STUDY_KINDS)
@@ -73,3 +77,18 @@ def test_high_and_low_causes_answer_the_same_question() -> None:
         for relation in ("high causes", "low causes")
     }
     assert len(asked) == 1
+
+
+def test_the_upbringing_never_asks_in_words_that_the_exam_keeps_unheard() -> None:
+    rng = random.Random(0)
+    for relation in CANONICAL:
+        fact = example(relation)
+        heard = {any_question(rng, fact).text for _ in range(400)}
+        assert not heard & {question.text for question in unheard_questions(fact)}
+
+
+def test_an_unheard_question_has_the_answer_of_the_probe_that_asks_the_same() -> None:
+    for relation in CANONICAL:
+        fact = example(relation)
+        asked = {(one.asks, one.answer) for one in questions(fact, "direction", probe=True)}
+        assert {(one.asks, one.answer) for one in unheard_questions(fact)} == asked

@@ -10,7 +10,7 @@ import pytest
 from transformers import AutoTokenizer
 
 from ddl_train.world.names import KINDS, make_name
-from ddl_train.world.questions import RAISING_SKELETONS
+from ddl_train.world.questions import RAISING_SKELETONS, UNHEARD_SKELETONS
 
 ROOT = Path(__file__).parents[2]
 SHIPPED = ROOT / "checkpoints" / "seedling"
@@ -38,8 +38,11 @@ def test_every_word_of_the_language_is_one_token(tokenizer: Any) -> None:
     assert not [word for word in script.vocabulary_words() if len(tokenizer.tokenize(word)) != 1]
 
 
-def test_what_the_upbringing_asks_needs_no_word_of_its_own() -> None:
-    words = {word.rstrip("?,") for text in RAISING_SKELETONS for word in text.split()}
+@pytest.mark.parametrize("wordings", [RAISING_SKELETONS, UNHEARD_SKELETONS])
+def test_a_sign_is_asked_in_words_that_documents_and_probes_have_too(
+    wordings: frozenset[str],
+) -> None:
+    words = {word.rstrip("?,") for text in wordings for word in text.split()}
     assert words - {"_"} <= set(script.vocabulary_words())
 
 

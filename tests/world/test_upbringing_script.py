@@ -50,15 +50,24 @@ def test_a_passing_world_is_asked_about_for_a_while_and_shares_no_name_with_home
     home = {name for fact in packer.home.facts for name in fact.names}
     worlds = {number: names_of(batches.passing_home(number)) for number in range(-5, 20)}
     assert not any(names & home for names in worlds.values())
-    for number in (0, 7 * batches.PASSING_EVERY):
-        asked = [row for row in islice(packer.rows(number), 400) if row.skill == "home"]
+    for step in (0, 7 * batches.PASSING_EVERY):
+        asked = [row for row in islice(packer.rows(step, step), 400) if row.skill == "home"]
         told = {
             word for row in asked for word in NAME_PATTERN.findall(row.slots["question"])
         } - home
-        youngest = number // batches.PASSING_EVERY
+        youngest = step // batches.PASSING_EVERY
         now = [worlds[youngest - age] for age in range(batches.NUM_PASSING)]
         assert all(told & names for names in now)
         assert told <= set().union(*now)
+
+
+def test_a_passing_world_fades_with_its_share() -> None:
+    packer = batches.Packer(seed=1, sequences=2, length=96)
+    home = {name for fact in packer.home.facts for name in fact.names}
+    rows = list(islice(packer.rows(0, 0, passing=0.0), 400))
+    asked = [row.slots["question"] for row in rows if row.skill == "home"]
+    assert asked
+    assert {name for text in asked for name in NAME_PATTERN.findall(text)} <= home
 
 
 def names_of(home: Any) -> set[str]:
