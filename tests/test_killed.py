@@ -112,6 +112,8 @@ def flat(tensors: dict[str, torch.Tensor]) -> torch.Tensor:
 def test_a_night_in_two_processes_killed_with_its_run_is_the_night_of_one(tmp_path: Path) -> None:
     config = small_world_config(tmp_path)
     values = yaml.safe_load(config.read_text())
+    values["sleep"] |= {"neftune_noise_alpha": None}  # each process draws its own
+    config.write_text(yaml.safe_dump(values))
     assert live(config) == 0
     whole_run = (tmp_path / "checkpoints" / config.stem).rename(tmp_path / "whole")
     values["sleep"] |= {"num_processes": 2}

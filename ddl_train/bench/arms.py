@@ -23,6 +23,7 @@ CAPPED = "max_insights=32"
 seeds 31 to 35, 25 to 36 %."""
 ATTENTION = "[q_proj,k_proj,v_proj,o_proj]"
 MLP = "[gate_proj,up_proj,down_proj]"
+QUIET = "neftune_noise_alpha=null"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -86,14 +87,15 @@ ARMS: tuple[Arm, ...] = (
         "sdft",
         "the base in context as teacher",
         "objective=sdft",
+        QUIET,
         "sdft.shows_concepts=false",
         "general_share=0",
     ),
-    _lora("sdft_concepts", "and it sees both concepts", "objective=sdft", "general_share=0"),
+    _lora("sdft_concepts", "and it sees both concepts", "objective=sdft", QUIET, "general_share=0"),
     _lora(
         "sdft_recovery",
         "and brought back on general prompts",
-        *("objective=sdft", "sdft.shows_concepts=false", "general_share=0"),
+        *("objective=sdft", QUIET, "sdft.shows_concepts=false", "general_share=0"),
         "sdft.recovery_share=0.5",
     ),
     _lora("statements_both", "statements and both directions", "kinds=[restate,forward,reverse]"),
@@ -121,7 +123,7 @@ ARMS: tuple[Arm, ...] = (
     _lora("rate_1e-2", "four times the learning rate", "learning_rate=0.01"),
     _lora("rows_32", "32 rows a step", "per_device_train_batch_size=32", "max_steps=290"),
     _lora("no_decay", "no weight decay", "weight_decay=0"),
-    _lora("noise", "noise on the embeddings", "neftune_noise_alpha=30"),
+    _lora("no_noise", "no noise on embeddings", QUIET),
     _lora("one_wording", "one item of a kind", "items_per_kind=1"),
     _lora("epochs_3", "3 epochs", "num_train_epochs=3"),
 )
