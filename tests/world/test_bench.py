@@ -128,6 +128,21 @@ def test_what_is_believed_of_flipped_insights_counts_every_true_one() -> None:
     assert "| 0.100 [0.018, 0.404] n=10 s=1 |" in write_tables([cell()])
 
 
+def test_flips_in_words_never_heard_have_columns_of_their_own() -> None:
+    lived = cell()
+    exam = lived["exam"]
+    exam["items"] += [["unheard", f"flip {n}", 0] for n in range(4)]
+    for who in exam["answers"]:
+        exam["answers"][who] += {"base": "1100", "told": "0000"}.get(who, "1000")
+    header, _, row = table([lived], "What the nights taught")
+    shown = dict(zip(header.split(" | "), row.split(" | "), strict=True))
+    assert shown["believes flipped insights"].startswith("0.100")
+    assert shown["believes them in words never heard"].startswith("0.250")
+    header, _, row = table([lived], "Instead of nights")
+    shown = dict(zip(header.strip("| ").split(" | "), row.strip("| ").split(" | "), strict=True))
+    assert shown["in words never heard"].startswith("0.000")
+
+
 def test_precision_is_told_apart_by_what_an_insight_rests_on_and_strictly() -> None:
     mixed = DISCOVERY | {
         "admitted": {"true": 6, "false": 1, "contested": 3},
