@@ -152,9 +152,10 @@ def test_no_world_uses_a_name_of_the_home_world() -> None:
 @pytest.mark.parametrize(
     ("preset", "facts", "share", "found"),
     [
-        ("small", (25, 50), (0.02, 0.07), (20, 90)),
+        ("small", (25, 50), (0.01, 0.04), (20, 90)),
         ("quickstart", (70, 100), (0.02, 0.04), (80, 200)),
         ("standard", (300, 400), (0.01, 0.02), (500, 1300)),
+        ("thousand", (700, 1000), (0.01, 0.04), (1000, 9000)),
     ],
 )
 def test_presets_are_as_large_and_dense_as_they_say(
