@@ -6,7 +6,7 @@ and what it then claims is judged too: wrong ideas in its own words, if it made 
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -113,15 +113,26 @@ def rederived(speaker: Speaker, judged: Sequence[Judged]) -> list[float]:
     return [math.exp(value) for value in np.minimum(as_drawn, turned)]
 
 
-def critic_rows(speaker: Speaker, judged: Sequence[Judged]) -> Iterator[Figure]:
-    """AUC of each number that the critic of the loop can be asked for."""
-    for name, values in (
-        ("coherence slot", slot_scores(speaker, judged)),
-        ("support of the conclusion", supports(speaker, judged)),
-        (REDERIVED, rederived(speaker, judged)),
-    ):
-        right = [v for v, (_, _, truth) in zip(values, judged, strict=True) if truth]
-        wrong = [v for v, (_, _, truth) in zip(values, judged, strict=True) if not truth]
+def critic_numbers(speaker: Speaker, judged: Sequence[Judged]) -> dict[str, list[float]]:
+    """Each number that the critic of the loop can be asked for, one value an idea."""
+    return {
+        "coherence slot": slot_scores(speaker, judged),
+        "support of the conclusion": supports(speaker, judged),
+        REDERIVED: rederived(speaker, judged),
+    }
+
+
+def by_truth(values: Sequence[float], judged: Sequence[Judged]) -> tuple[list[float], list[float]]:
+    """The values of right ideas, and those of wrong ones."""
+    right = [value for value, (_, _, truth) in zip(values, judged, strict=True) if truth]
+    wrong = [value for value, (_, _, truth) in zip(values, judged, strict=True) if not truth]
+    return right, wrong
+
+
+def auc_rows(numbers: Mapping[str, Sequence[float]], judged: Sequence[Judged]) -> Iterator[Figure]:
+    """AUC of each number of the critic."""
+    for name, values in numbers.items():
+        right, wrong = by_truth(values, judged)
         value = auc(right, wrong)
         low, high = auc_interval(value, len(right), len(wrong))
         yield name, value, low, high, len(judged)

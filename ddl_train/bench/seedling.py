@@ -8,12 +8,20 @@ it, not its lower bound.
 import json
 import math
 import random
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from ddl_train.bench.critique import REDERIVED, critic_rows, forced, proposals
+from ddl_train.bench.critique import (
+    REDERIVED,
+    Judged,
+    auc_rows,
+    by_truth,
+    critic_numbers,
+    forced,
+    proposals,
+)
 from ddl_train.bench.pairs import Pair, PairSource
 from ddl_train.bench.speaker import Speaker, render
 from ddl_train.config import ModelConfig
@@ -35,6 +43,8 @@ SIZES = {
     "context": 600,
     "home": 900,
 }
+THRESHOLDS = (0.95, 0.97, 0.98, 0.99)
+"""Of `wake.min_rederived`; the quickstart's is among them."""
 QUICK_SHARE = 10
 """`quick` asks a tenth of everything."""
 
@@ -123,28 +133,44 @@ def measure(speaker: Speaker, seed: int, sizes: dict[str, int]) -> Iterable[Skil
     sharing = source.sharing(sizes["hard"])
     yield _share("NONE, two that share a name and do not", _is_none(speaker, sharing), None)
     claimed = [pair for pair, said in zip(drawn, is_silent, strict=True) if not said]
-    for what, judged, goal in (
-        ("its own ideas", proposals(speaker, source, claimed), 0.99),
-        ("forced ideas", forced(speaker, source, sizes["composition"]), None),
-    ):
-        wrong = sum(not is_right for _, _, is_right in judged)
-        for name, value, low, high, count in critic_rows(speaker, judged):
-            yield SkillRow(
-                skill=f"critic AUC on {what} ({wrong} wrong), {name}",
-                value=value,
-                low=low,
-                high=high,
-                num_items=count,
-                goal=goal if name == REDERIVED else None,
-            )
+    own = proposals(speaker, source, claimed)
+    numbers = critic_numbers(speaker, own)
+    yield from _critic("its own ideas", numbers, own, goal=0.99)
+    yield from threshold_rows(numbers[REDERIVED], own)
+    claims = forced(speaker, source, sizes["composition"])
+    yield from _critic("forced ideas", critic_numbers(speaker, claims), claims, goal=None)
     yield from _studying(speaker, random.Random(f"bench/study/{seed}"), sizes["study"])
     yield from _reading(speaker, random.Random(f"bench/context/{seed}"), sizes["context"])
     yield from _remembering(speaker, random.Random(f"bench/home/{seed}"), sizes["home"])
 
 
+def _critic(
+    what: str, numbers: Mapping[str, Sequence[float]], judged: Sequence[Judged], goal: float | None
+) -> Iterable[SkillRow]:
+    wrong = sum(not is_right for _, _, is_right in judged)
+    for name, value, low, high, count in auc_rows(numbers, judged):
+        yield SkillRow(
+            skill=f"critic AUC on {what} ({wrong} wrong), {name}",
+            value=value,
+            low=low,
+            high=high,
+            num_items=count,
+            goal=goal if name == REDERIVED else None,
+        )
+
+
+def threshold_rows(values: Sequence[float], judged: Sequence[Judged]) -> Iterable[SkillRow]:
+    """What `wake.min_rederived` would do to its own ideas."""
+    right, wrong = by_truth(values, judged)
+    for least in THRESHOLDS:
+        at = f"wake.min_rederived {least:.2f}"
+        yield _share(f"right ideas let in, {at}", [value >= least for value in right], None)
+        yield _share(f"wrong ideas kept out, {at}", [value < least for value in wrong], None)
+
+
 def _share(skill: str, hits: Sequence[bool], goal: float | None) -> SkillRow:
     low, high = wilson(sum(hits), len(hits))
-    value = sum(hits) / max(len(hits), 1)
+    value = sum(hits) / len(hits) if hits else math.nan
     return SkillRow(skill=skill, value=value, low=low, high=high, num_items=len(hits), goal=goal)
 
 

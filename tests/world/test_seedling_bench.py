@@ -9,9 +9,17 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from ddl_train.bench.critique import REDERIVED, auc, auc_interval, rederived, supports
 from ddl_train.bench.pairs import PairSource
-from ddl_train.bench.seedling import SIZES, SkillRow, measure, run, table
+from ddl_train.bench.seedling import (
+    SIZES,
+    THRESHOLDS,
+    SkillRow,
+    measure,
+    run,
+    table,
+    threshold_rows,
+)
 from ddl_train.bench.speaker import Speaker
-from ddl_train.config import ModelConfig, WakeConfig
+from ddl_train.config import ModelConfig, WakeConfig, load_config
 from ddl_train.engines.transformers_engine import load_engine
 from ddl_train.errors import ConfigError, ModelError, RunError
 from ddl_train.roles.critic import LogitCritic
@@ -19,7 +27,7 @@ from ddl_train.roles.prompts import load_pack
 from ddl_train.world.language import chain, parse, write_idea
 from tests.fakes import a_pair, a_proposal
 from tests.tiny import make_tiny
-from tests.worlds import SEEDLING
+from tests.worlds import ROOT, SEEDLING
 
 
 @pytest.fixture(scope="module")
@@ -86,6 +94,22 @@ def test_auc_counts_pairs(right: list[float], wrong: list[float], value: float) 
     assert auc(right, wrong) == value
     low, high = auc_interval(value, len(right), len(wrong))
     assert low <= value <= high
+
+
+def test_a_threshold_lets_in_what_reaches_it_and_keeps_out_the_rest(source: PairSource) -> None:
+    pair = source.composing(1)[0]
+    judged = [(pair, "", truth) for truth in (True, True, True, False, False)]
+    rows = {row.skill: row for row in threshold_rows([0.96, 0.98, 0.999, 0.5, 0.985], judged)}
+    at = {least: f"wake.min_rederived {least:.2f}" for least in THRESHOLDS}
+    let_in = [rows[f"right ideas let in, {at[least]}"].value for least in (0.95, 0.98, 0.99)]
+    assert let_in == pytest.approx([1, 2 / 3, 1 / 3])
+    assert [rows[f"wrong ideas kept out, {at[least]}"].value for least in (0.98, 0.99)] == [0.5, 1]
+    assert rows[f"wrong ideas kept out, {at[0.98]}"].num_items == 2
+
+
+def test_the_quickstarts_threshold_is_one_that_is_shown() -> None:
+    config = load_config(ROOT / "configs" / "quickstart.yaml")
+    assert config.wake.min_rederived in THRESHOLDS
 
 
 def test_auc_of_nothing_is_unknown_and_misses_its_goal() -> None:
