@@ -40,6 +40,8 @@ class Open:
 
     group: str
     """dreamt/forward, dreamt/reverse, never dreamt/forward, never dreamt/reverse or decoy."""
+    about: str
+    """Questions about the same thing are no independent evidence."""
     probe: Probe
     """Its `answers` are all that are right."""
     wanted: tuple[str, ...]
@@ -77,7 +79,13 @@ def ask_of_insights(facts: Iterable[Fact], oracle: Oracle, seed: int) -> list[Op
         )
         told = tuple(canonical(fact) for fact in mine)
         made.append(
-            Open(group=f"{DREAMT}/{kind}", probe=probe, wanted=tuple(wanted), insights=told)
+            Open(
+                group=f"{DREAMT}/{kind}",
+                about=question.asks,
+                probe=probe,
+                wanted=tuple(wanted),
+                insights=told,
+            )
         )
     return made
 
@@ -96,17 +104,25 @@ def ask_never_dreamt(probes: Iterable[Probe], facts: Iterable[Fact]) -> list[Ope
         fact = parse(probe.about or "")
         if how not in (GENERATED, ANY) or fact is None:
             continue
-        if questions(fact, kind, probe=True)[0].asks not in dreamt:
-            made.append(Open(group=f"{NEVER}/{kind}", probe=probe, wanted=probe.answers))
+        asks = questions(fact, kind, probe=True)[0].asks
+        if asks not in dreamt:
+            made.append(
+                Open(group=f"{NEVER}/{kind}", about=asks, probe=probe, wanted=probe.answers)
+            )
     return made
 
 
 def ask_decoys(probes: Iterable[Probe]) -> list[Open]:
-    """Decoys of the probe files, without the choices."""
+    """Decoys of the probe files, without the choices; up to four are of one aside."""
     return [
-        Open(group=FALSE, probe=replace(probe, choices=()), wanted=probe.answers)
+        Open(
+            group=FALSE,
+            about=" and ".join(sorted(fact.names)),
+            probe=replace(probe, choices=()),
+            wanted=probe.answers,
+        )
         for probe in probes
-        if probe.kind == DECOY
+        if probe.kind == DECOY and (fact := parse(probe.about or "")) is not None
     ]
 
 
@@ -128,7 +144,7 @@ def examine_answers(
 
     Returns:
         `num_samples` of a question with several right answers; `questions`, [group, number of right
-        answers, number to be covered] each; and `said`: for the base, `told` and what is in use at
+        answers, number to be covered, what it is about] each; and `said`: for the base, `told` and what is in use at
         the end [how much of what was said is right, how many of the wanted were said] each; `told`
         of the dreamt alone, which come first.
     """
@@ -142,7 +158,7 @@ def examine_answers(
     return {
         "num_samples": NUM_SAMPLES,
         "questions": [
-            [one.group, len(one.probe.answers), min(len(one.wanted), one.num_samples)]
+            [one.group, len(one.probe.answers), min(len(one.wanted), one.num_samples), one.about]
             for one in asked
         ],
         "said": said,
@@ -191,21 +207,23 @@ def share_of(answers: JsonObject, group: str, measure: str, who: str) -> Share |
 
     Args:
         answers: of `examine_answers`.
-        group: as of `Open`.
+        group: as of `Open`; its questions about one thing are taken together.
         measure: `one`: those right of the questions with one right answer; `precision` or
             `coverage`: the mean over the others, and over decoys.
         who: in `said`.
     """
     values = []
-    for number, ((mine, num_right, num_wanted), (right, covered)) in enumerate(
-        zip(answers["questions"], answers["said"][who], strict=False)  # not all are told
+    for (mine, num_right, num_wanted, about), (right, covered) in zip(
+        answers["questions"],
+        answers["said"][who],
+        strict=False,  # not all are told
     ):
         is_alone = _is_alone(mine, num_right)
         if mine != group or is_alone != (measure == "one"):
             continue
         num_samples = 1 if is_alone else answers["num_samples"]
         value = covered / num_wanted if measure == "coverage" else right / num_samples
-        values.append((str(number), value))
+        values.append((about, value))
     if measure == "one" and values:
         return sum(value == 1 for _, value in values), len(values)
     mean = change_of(values)

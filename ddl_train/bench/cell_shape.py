@@ -1,7 +1,6 @@
 """What a cell of the world bench holds, so that a damaged one is known before it is counted.
 
-Only what is read from cells is named here; other keys pass. What cells of an earlier time lack is
-optional.
+Only what is read from cells is named here; other keys pass.
 """
 
 import json
@@ -29,9 +28,10 @@ class _World(_Part):
 class _Discovery(_Part):
     num_pairs: int
     num_opportunities: int
-    num_opportunities_across: int = 0
+    num_opportunities_across: int
     num_taken: int
-    num_taken_across: int = 0
+    num_taken_across: int
+    proposed: dict[str, int]
     admitted: dict[str, int]
     by_lineage: dict[str, dict[str, int]]
     new_by_depth: dict[str, int]
@@ -69,7 +69,7 @@ class _Exam(_Part):
 
 class _Answers(_Part):
     num_samples: int
-    questions: list[tuple[str, int, Annotated[int, Field(gt=0)]]]
+    questions: list[tuple[str, int, Annotated[int, Field(gt=0)], str]]
     said: dict[str, list[tuple[int, int]]]
 
 
@@ -86,6 +86,7 @@ class _Cell(_Part):
     num_cycles: int
     overrides: list[str]
     base_sha256: str
+    world_sha256: str
     world: _World
     discovery: list[_Discovery]
     suites: list[_Suites]
@@ -93,16 +94,15 @@ class _Cell(_Part):
     nights: list[_Night]
     leaks: list[str]
     exam: _Exam
-    answers: _Answers | None = None
+    answers: _Answers
     paired_waking: _PairedWaking | None
 
     @model_validator(mode="after")
     def _adapters_are_those_of_the_exam(self) -> Self:
         last = [BASE, *self.exam.in_use][-1]
-        if self.answers:
-            _same_length(self.answers.said, [BASE, last], len(self.answers.questions))
-            if TOLD not in self.answers.said:
-                raise ValueError(f"nothing was said by {TOLD!r}")
+        _same_length(self.answers.said, [BASE, last], len(self.answers.questions))
+        if TOLD not in self.answers.said:
+            raise ValueError(f"nothing was said by {TOLD!r}")
         if self.paired_waking:
             hits = self.paired_waking.hits
             _same_length(hits, [BASE, *self.exam.in_use], len(hits.get(BASE, "")))

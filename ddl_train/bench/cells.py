@@ -5,6 +5,7 @@ there is not run again; one that was stopped goes on inside its run.
 """
 
 import json
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -24,7 +25,7 @@ from ddl_train.probes.files import read_probes
 from ddl_train.records import BASE, JsonObject, Progress, Usage
 from ddl_train.roles.prompts import load_pack
 from ddl_train.session import Session, never, open_session
-from ddl_train.storage.files import write_text
+from ddl_train.storage.files import sha256_of, write_text
 from ddl_train.storage.run import Run
 from ddl_train.world.census import take_census
 from ddl_train.world.critic import OracleCritic
@@ -36,7 +37,7 @@ from ddl_train.world.writer import write_world
 WORLD_SEEDS = 5_000
 """Worlds of the bench lie apart from those of the quickstart, the suite and the seedling. The
 recipe was tuned on the first forty; what is reported is of those from 41 on."""
-FORMAT = 6
+FORMAT = 7
 """Of a cell: what it holds, and how that is measured."""
 OWN_KEYS = ("name", "checkpoints_dir", "seed", "num_cycles", "memory.sources")
 """What every cell is given by the bench, as are the suites of `evaluate`."""
@@ -139,6 +140,7 @@ def run_cell(
             "num_cycles": config.num_cycles,
             "overrides": bench.changes(arm),
             "world": asdict(take_census(load_world(folder))),
+            "world_sha256": sha256_of(folder / WORLD_FILE),
             "base_sha256": session.engine.base_sha256,
             **measure(session, oracle, in_use),
             "answers": examine_answers(session, oracle, probes, false_memories, in_use),
@@ -260,7 +262,8 @@ def read_cells(bench: Bench, arms: Sequence[Arm]) -> list[JsonObject]:
     """All cells there are of some arms, in order of arm and seed.
 
     Raises:
-        ConfigError: an arm is not what it was then, or the cells are of different models.
+        ConfigError: an arm is not what it was then, or the cells are of different models or, of one
+            seed, of different worlds.
     """
     order = {arm.name: place for place, arm in enumerate(arms)}
     cells = []
@@ -272,4 +275,10 @@ def read_cells(bench: Bench, arms: Sequence[Arm]) -> list[JsonObject]:
         raise ConfigError(
             f"{bench.out}: its cells were made with different weights of the base; give another folder"
         )
+    worlds = {(cell["seed"], cell["world_sha256"]) for cell in cells}
+    for seed, times in Counter(seed for seed, _ in worlds).items():
+        if times > 1:
+            raise ConfigError(
+                f"{bench.out}: its cells of seed {seed} lived in different worlds; give another folder"
+            )
     return sorted(cells, key=lambda cell: (order[cell["arm"]], cell["seed"]))

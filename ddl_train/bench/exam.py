@@ -6,7 +6,8 @@ world nobody can tell whether a wrong answer is wrong. Here everything is asked 
     uptake   each true insight both ways, in the wordings of probes; the wrong answers are right for
              other true insights, of the same kind of entity, and neither true, stated nor contested
     flip     which way each true insight goes: is its opposite believed?
-    unheard  the same in words that neither nights nor the seedling's upbringing ever used
+    unheard  all of this in wordings that neither nights nor the seedling's upbringing ever used;
+             uptake beside the same wrong answers
     home     the seedling's home world, both ways: what nights replay, and what they never do; worded
              otherwise than in the probe files of the cell's world, whose facts they share
     skill    composing two statements, or NONE, in scenes that nothing else uses
@@ -39,6 +40,8 @@ from ddl_train.world.upbringing import retention_probes, skill_probes
 EXAM_SEEDS = 900_000
 """Scenes of the exam are not those of any world's probe files."""
 TOLD, RETRIEVED = "told", "retrieved"
+FLIP_WORDINGS = ("named", "not named")
+"""Whether an unheard wording names both sides, by its number."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,7 +49,8 @@ class Item:
     """One question of the exam."""
 
     group: str
-    """uptake/forward, uptake/reverse, flip, unheard, home/replayed, home/never replayed or skill."""
+    """uptake/forward, uptake/reverse, flip, home/replayed, home/never replayed or skill; and
+    unheard/ before forward, reverse, flip/named (both sides) or flip/not named."""
     about: str
     """Items about the same thing are no independent evidence."""
     cycle: int | None = None
@@ -68,7 +72,7 @@ def set_exam(
     facts: Mapping[Fact, int], oracle: Oracle, *, num_distractors: int, seed: int
 ) -> list[Item]:
     """What is asked about insights, from `true_facts`."""
-    rng = random.Random(f"exam/{seed}")
+    rng, rng_unheard = random.Random(f"exam/{seed}"), random.Random(f"exam/unheard/{seed}")
     in_order = list(facts)
     numbers = {fact: number for number, fact in enumerate(in_order)}
     items = []
@@ -92,16 +96,26 @@ def set_exam(
                     about=canonical(fact),
                     kind=kind,
                 )
+                unheard = rng_unheard.choice(unheard_questions(fact, kind))
                 items.append(_about(fact, facts[fact], f"uptake/{kind}", probe))
+                probe = replace(
+                    probe, probe_id=f"unheard/{kind}/{canonical(fact)}", prompt=unheard.text
+                )
+                items.append(_about(fact, facts[fact], f"unheard/{kind}", probe))
     items += [
         _about(fact, cycle, "flip", flip_probe(rng, fact))
         for fact, cycle in facts.items()
         if questions(fact, DIRECTION, probe=True)
     ]
     items += [
-        _about(fact, cycle, "unheard", flip_probe(rng, fact, wordings))
+        _about(
+            fact,
+            cycle,
+            f"unheard/flip/{FLIP_WORDINGS[wording.wording]}",
+            flip_probe(rng, fact, [wording]),
+        )
         for fact, cycle in facts.items()
-        if (wordings := unheard_questions(fact))
+        for wording in unheard_questions(fact, DIRECTION)
     ]
     return items
 

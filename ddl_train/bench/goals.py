@@ -19,14 +19,16 @@ SHOWN = (
     "believes decoys",
     "home never replayed, less than base",
     "signs in it, less than base",
-    "believes them in words never heard",
+    "forward in wordings never heard",
+    "reverse in wordings never heard",
+    "believes flips in wordings never heard",
     "believes its flip",
 )
 """Beside their goals, for information: where two chains disagree nothing is true, and no probe asks;
 whoever has to choose among five answers and knows none takes the decoy in one of five; of home
-the goal is of the whole, by the exam and by the gate's suite, which asks for signs too; in words
-never heard the base goes wrong with the insight in view too; and who knows nothing of what was never
-dreamt takes its flip in one of two."""
+the goal is of the whole, by the exam and by the gate's suite, which asks for signs too; the goals of
+uptake and flips are of the wordings of probes, which the upbringing ties to those of study, and not of
+wordings never heard; and who knows nothing of what was never dreamt takes its flip in one of two."""
 Direction = Literal["at least", "at most"]
 BOUNDS: tuple[tuple[Sequence[Column], str, Direction, float], ...] = (
     (LEARNING, "backward transfer", "at least", -0.02),
@@ -36,7 +38,9 @@ BOUNDS: tuple[tuple[Sequence[Column], str, Direction, float], ...] = (
     (KEEPING, "signs in it, less than base", "at most", 0.02),
     (KEEPING, "skill, less than base", "at most", 0.02),
     (LEARNING, "believes flipped insights", "at most", 0.02),
-    (LEARNING, "believes them in words never heard", "at most", 0.02),
+    (LEARNING, "forward in wordings never heard", "at least", 0.90),
+    (LEARNING, "reverse in wordings never heard", "at least", 0.85),
+    (LEARNING, "believes flips in wordings never heard", "at most", 0.02),
     (NEVER_DREAMT, "believes its flip", "at most", 0.02),
     (NEVER_DREAMT, "says decoys", "at most", 0.02),
     (NEVER_DREAMT, "believes decoys", "at most", 0.02),

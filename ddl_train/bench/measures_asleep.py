@@ -60,17 +60,12 @@ def _asked(cell: JsonObject) -> float | None:
 
 
 def _written(group: str, measure: str, who: str) -> Callable[[JsonObject], Value]:
-    """None in a cell of the time before this was asked."""
-
-    def read(cell: JsonObject) -> Value:
-        answers = cell.get("answers")
-        return answers and share_of(answers, group, measure, who or now(cell["exam"]))
-
-    return read
+    return lambda cell: share_of(cell["answers"], group, measure, who or now(cell["exam"]))
 
 
 def _lost(group: str) -> Callable[[JsonObject], Change | None]:
-    return lambda cell: lost(cell["exam"], group)
+    """None where no night was kept: the base loses nothing to itself."""
+    return lambda cell: lost(cell["exam"], group) if now(cell["exam"]) != BASE else None
 
 
 def _suite_lost(group: str) -> Callable[[JsonObject], float | None]:
@@ -114,7 +109,11 @@ LEARNING = (
     Column("known whole", _known_whole),
     Column("believes flipped insights", _exam("flip")),
     Column("the base believes them", _exam("flip", BASE)),
-    Column("believes them in words never heard", _exam("unheard")),
+    Column("forward in wordings never heard", _exam("unheard/forward")),
+    Column("reverse in wordings never heard", _exam("unheard/reverse")),
+    Column("believes flips in wordings never heard", _exam("unheard/flip")),
+    Column("where both sides are named", _exam("unheard/flip/named")),
+    Column("where none is", _exam("unheard/flip/not named")),
     Column("average accuracy", lambda cell: average_accuracy(cell["exam"])),
     Column("backward transfer", lambda cell: backward_transfer(cell["exam"])),
     Column("forgetting", lambda cell: forgetting(cell["exam"])),
@@ -148,7 +147,9 @@ CEILING = (
     Column("told forward", _exam("uptake/forward", TOLD)),
     Column("told reverse", _exam("uptake/reverse", TOLD)),
     Column("told, believes the flip", _exam("flip", TOLD)),
-    Column("in words never heard", _exam("unheard", TOLD)),
+    Column("told forward in wordings never heard", _exam("unheard/forward", TOLD)),
+    Column("told reverse in wordings never heard", _exam("unheard/reverse", TOLD)),
+    Column("told, believes the flip in wordings never heard", _exam("unheard/flip", TOLD)),
     Column("retrieved forward", _exam("uptake/forward", RETRIEVED)),
     Column("retrieved reverse", _exam("uptake/reverse", RETRIEVED)),
 )

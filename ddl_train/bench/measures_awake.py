@@ -61,6 +61,23 @@ def _of_lineage(*depths: str) -> Callable[[JsonObject], Share]:
     return read
 
 
+def _before_critic(cell: JsonObject) -> Share:
+    """Of what was proposed, what is stated already aside too: no idea of the model's."""
+    judged = [
+        judged_true(
+            {truth: n for truth, n in cycle["proposed"].items() if truth != "already_stated"}
+        )
+        for cycle in cell["discovery"]
+    ]
+    return sum(true for true, _ in judged), sum(of for _, of in judged)
+
+
+def _not_admitted(cell: JsonObject) -> Share:
+    """True proposals that were refused, also for what is in memory already."""
+    proposed = _sum(cell, "proposed", "true")
+    return proposed - _sum(cell, "admitted", "true"), proposed
+
+
 def _num_admitted(cell: JsonObject) -> int:
     return sum(sum(cycle["admitted"].values()) for cycle in cell["discovery"])
 
@@ -125,6 +142,8 @@ DISCOVERY = (
     Column("true insights", lambda cell: float(num_true(cell))),
     Column("precision, contested aside", _precision),
     Column("precision, contested as wrong", _strict),
+    Column("precision of what was proposed", _before_critic),
+    Column("true proposals refused", _not_admitted),
     Column("precision on documents", _of_lineage("1")),
     Column("on insights", _of_lineage("2")),
     Column("and on theirs", _of_lineage("3", "4", "5", "6", "7", "8")),

@@ -66,13 +66,17 @@ def draw(cells: Sequence[JsonObject], path: Path) -> None:
 
 
 def picture(cells: Sequence[JsonObject]) -> Figure:
-    """A panel a measure; in it one line an arm, the mean over its seeds with its 95 % interval."""
+    """A panel a measure; in it one line an arm, the mean over its seeds with its 95 % interval.
+
+    The base's is over the worlds, each by the first arm that lived there.
+    """
+    worlds = list({cell["seed"]: cell for cell in reversed(cells)}.values())
     drawn = Figure(figsize=(12, 7), layout="constrained")
     axes = drawn.subplots(2, 3)
     for axis, (title, series, beside) in zip(axes.flat, PANELS, strict=True):
         _draw_panel(axis, cells, title, series)
         if beside is not None:
-            base = _means(cells, beside)
+            base = _means(worlds, beside)
             axis.plot(range(1, len(base) + 1), base, color="black", linestyle=":", label="base")
     drawn.legend(
         *axes.flat[-1].get_legend_handles_labels(), loc="outside lower center", ncols=10, fontsize=7

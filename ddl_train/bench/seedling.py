@@ -28,6 +28,7 @@ from ddl_train.config import ModelConfig
 from ddl_train.engines.chat import ChatFormat
 from ddl_train.engines.loading import load_base
 from ddl_train.probes.statistics import wilson
+from ddl_train.records import Progress
 from ddl_train.storage.files import check_file, write_text
 from ddl_train.world.home import Home
 from ddl_train.world.language import write_idea
@@ -43,6 +44,8 @@ SIZES = {
     "context": 600,
     "home": 900,
 }
+PROMPTS = 1.35
+"""To each that `SIZES` counts, about: kinds of study items, likelihoods of its ideas."""
 THRESHOLDS = (0.95, 0.97, 0.98, 0.99)
 """Of `wake.min_rederived`; the quickstart's is among them."""
 QUICK_SHARE = 10
@@ -72,7 +75,12 @@ class SkillRow:
 
 
 def run(
-    model_dir: Path, seed: int = 0, out: Path | None = None, *, quick: bool = False
+    model_dir: Path,
+    seed: int = 0,
+    out: Path | None = None,
+    *,
+    quick: bool = False,
+    progress: Progress,
 ) -> dict[str, Any]:
     """Measure every skill; `met` tells whether all goals are reached. Written to `out` if given.
 
@@ -85,9 +93,11 @@ def run(
         check_file(out)
     base = load_base(ModelConfig(base=str(model_dir), device="cpu", dtype="float32"))
     ChatFormat(base.tokenizer)  # refuses what cannot be chatted with
-    speaker = Speaker(base.model, base.tokenizer)
     sizes = {name: size // (QUICK_SHARE if quick else 1) for name, size in SIZES.items()}
-    rows = list(measure(speaker, seed, sizes))
+    with progress.stage("seedling", round(PROMPTS * sum(sizes.values()))) as bar:
+        speaker = Speaker(base.model, base.tokenizer, stage=bar)
+        rows = list(measure(speaker, seed, sizes))
+        bar.advance(0, total=speaker.num_prompts)
     result = {
         "model": str(model_dir),
         "seed": seed,

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from ddl_train.records import StageProgress
 from ddl_train.roles.prompts import PromptPack, load_pack
 from ddl_train.world.lessons import Row
 
@@ -29,10 +30,20 @@ def render(row: Row) -> str:
 class Speaker:
     """A causal model with its chat tokenizer, in evaluation mode while it speaks."""
 
-    def __init__(self, model: Any, tokenizer: Any, *, batch_size: int = 64) -> None:
+    def __init__(
+        self,
+        model: Any,
+        tokenizer: Any,
+        *,
+        batch_size: int = 64,
+        stage: StageProgress | None = None,
+    ) -> None:
         self.model = model
         self.tokenizer = tokenizer
         self.batch_size = batch_size
+        self.stage = stage
+        self.num_prompts = 0
+        """Read so far."""
 
     def _prompt_ids(self, prompts: Sequence[str]) -> list[list[int]]:
         if not prompts:
@@ -56,6 +67,9 @@ class Speaker:
             )
             device = self.model.device
             yield places, padded["input_ids"].to(device), padded["attention_mask"].to(device)
+            self.num_prompts += len(places)
+            if self.stage is not None:
+                self.stage.advance(len(places))
 
     @torch.inference_mode()
     def reply(

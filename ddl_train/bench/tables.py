@@ -142,6 +142,9 @@ TABLES = {
     "Written answers to questions that insights answer (after the last cycle)": DREAMT_IN_WRITING,
     "Written answers to questions that no insight answers": NEVER_IN_WRITING,
 }
+NOTES = {
+    "Awake on the same composing pairs": "Where the base finds all of them only harm can show."
+}
 COMPARED = tuple(
     column
     for column in (*DISCOVERY, *LEARNING, *KEEPING)
@@ -233,27 +236,22 @@ def plain(value: Value) -> float | None:
 def _by_cycle(cells: Sequence[JsonObject]) -> str:
     """The default's life: what each cycle found, and the matrix of what is known of each."""
     num_cycles = max(len(cell["discovery"]) for cell in cells)
+    depths = sorted({depth for cell in cells for depth in cell["world"]["num_true"]})
     names = [
         "true so far",
         "recall so far",
+        *(f"depth {depth}" for depth in depths),
         "precision",
         *(f"of cycle {n + 1}" for n in range(num_cycles)),
     ]
+    recalled = [depths, *([depth] for depth in depths)]
     lines = ["## The default, cycle by cycle: found, and uptake of what each cycle found", ""]
     lines += ["| after cycle | " + " | ".join(names) + " |", "|---" * (len(names) + 1) + "|"]
     for cycle in range(num_cycles):
         known = [figure([_known(cell, cycle, of) for cell in cells]) for of in range(cycle + 1)]
         found = [
             figure([float(_found_by(cell, cycle)) for cell in cells]),
-            figure(
-                [
-                    (
-                        _found_by(cell, cycle, cell["world"]["num_true"]),
-                        sum(cell["world"]["num_true"].values()),
-                    )
-                    for cell in cells
-                ]
-            ),
+            *(figure([_recall(cell, cycle, of) for cell in cells]) for of in recalled),
             figure([judged_true(cell["discovery"][cycle]["admitted"]) for cell in cells]),
         ]
         texts = ["-" if math.isnan(one.value) else f"{one.value:.3g}" for one in [*found, *known]]
@@ -268,6 +266,12 @@ def _known(cell: JsonObject, cycle: int, of: int) -> Share | None:
     return rows[cycle][of] if cycle < len(rows) and rows[cycle][of][1] else None
 
 
+def _recall(cell: JsonObject, cycle: int, depths: Collection[str]) -> Share:
+    """Found until then, of all that is true up to some of these depths."""
+    there_are = cell["world"]["num_true"]
+    return _found_by(cell, cycle, depths), sum(there_are.get(depth, 0) for depth in depths)
+
+
 def _found_by(cell: JsonObject, cycle: int, depths: Collection[str] | None = None) -> int:
     """True insights until then, of some depths or of all."""
     return sum(
@@ -279,7 +283,10 @@ def _found_by(cell: JsonObject, cycle: int, depths: Collection[str] | None = Non
 
 
 def _table(title: str, columns: Sequence[Column], rows: dict[str, list[Figure]]) -> str:
-    lines = [f"## {title}", "", "| arm | " + " | ".join(column.name for column in columns) + " |"]
+    lines = [f"## {title}", ""]
+    if title in NOTES:
+        lines += [NOTES[title], ""]
+    lines += ["| arm | " + " | ".join(column.name for column in columns) + " |"]
     lines.append("|---" * (len(columns) + 1) + "|")
     lines += [f"| {arm} | " + " | ".join(map(str, figures)) + " |" for arm, figures in rows.items()]
     return "\n".join(lines)

@@ -112,6 +112,7 @@ def seedling(
     out: Annotated[Path | None, typer.Option(help="JSON file to write.")] = None,
     quick: Annotated[bool, typer.Option("--quick", help="A tenth of the questions.")] = False,
     json: JsonOption = False,
+    quiet: QuietOption = False,
 ) -> None:
     """The skills of a seedling on worlds it never saw."""
     if not (model / "config.json").is_file():
@@ -119,8 +120,10 @@ def seedling(
 
         raise ModelError(f"{model}: no such model folder; scripts/pretrain_seedling.py makes one")
     from ddl_train.bench import seedling as skills
+    from ddl_train.report.progress import make_progress
 
-    result = skills.run(model, seed, out, quick=quick)
+    progress = make_progress(side_output(), is_quiet=quiet)
+    result = skills.run(model, seed, out, quick=quick, progress=progress)
     if json:
         print_json(result)
     else:

@@ -168,10 +168,10 @@ def truth_probes(oracle: Oracle, spec: ProbeSpec, seed: int) -> list[Probe]:
 
 def _direction(rng: random.Random, fact: Fact) -> Probe:
     question = rng.choice(questions(fact, DIRECTION, probe=True))
-    return _probe(question, fact, DIRECTION, choices=[_other_side(fact)])
+    return _probe(question, fact, DIRECTION, choices=[other_side(fact)])
 
 
-def _other_side(fact: Fact) -> str:
+def other_side(fact: Fact) -> str:
     flipped = replace(fact, relation=OPPOSITE[fact.relation])
     return questions(flipped, DIRECTION, probe=True)[0].answer
 
@@ -232,7 +232,7 @@ def flip_probe(rng: random.Random, fact: Fact, wordings: Sequence[Question] | No
     One of the wordings is drawn, of those of probes where none are given.
     """
     question = rng.choice(wordings or questions(fact, DIRECTION, probe=True))
-    right = _probe(question, fact, SIGN_FLIP, choices=[_other_side(fact)])
+    right = _probe(question, fact, SIGN_FLIP, choices=[other_side(fact)])
     return replace(right, answers=right.choices, choices=right.answers)
 
 

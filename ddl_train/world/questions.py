@@ -130,25 +130,32 @@ RAISING: Wordings = {
 }
 UNHEARD: Wordings = {
     LEVEL: {
+        FORWARD: (("given {s}, which factor is {done}?", "{o}"), ("what would be {done} by {s}?", "{o}")),
+        REVERSE: (("by what is {o} {done}?", "{s}"), ("what could {do} the level of {o}?", "{s}")),
         DIRECTION: (
             ("would {s} raise or lower the level of {o}?", "{side}"),
             ("which way does {o} move with {s}?", "{side}"),
         ),
     },
     CAUSE: {
+        FORWARD: (("{side} {s} leads to what?", "{o}"), ("what comes after {side} {s}?", "{o}")),
+        REVERSE: (("what leads to {o}?", "{side} {s}"), ("{o} follows from what?", "{side} {s}")),
         DIRECTION: (
             ("is it high or low {s} that leads to {o}?", "{side}"),
             ("{o} follows from which level of {s}?", "{side}"),
         ),
     },
     REMEDY: {
+        FORWARD: (("which ailment could {s} {do}?", "{o}"), ("given {s}, what may be {done}?", "{o}")),
+        REVERSE: (("by what may {o} be {done}?", "{s}"), ("what would {do} {o}?", "{s}")),
         DIRECTION: (
             ("would {s} relieve or worsen {o}?", "{side}"),
             ("which way does {o} change with {s}?", "{side}"),
         ),
     },
     NAMING: {},
-}
+}  # fmt: skip
+"""Of a direction the first names both sides, the second none."""
 RAISING_SHARE = 0.15
 """Of the questions of the upbringing, where a fact has such wordings."""
 
@@ -213,9 +220,9 @@ def any_question(rng: random.Random, fact: Fact) -> Question:
             return rng.choice(made)
 
 
-def unheard_questions(fact: Fact) -> list[Question]:
-    """Which way a fact goes, in every wording that nothing was ever trained on."""
-    return _all_of(fact, UNHEARD)
+def unheard_questions(fact: Fact, kind: str) -> list[Question]:
+    """What is asked of a fact, in every wording that nothing was ever trained on."""
+    return [question for question in _all_of(fact, UNHEARD) if question.kind == kind]
 
 
 def _all_of(fact: Fact, family: Wordings) -> list[Question]:

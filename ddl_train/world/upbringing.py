@@ -11,10 +11,11 @@ from collections.abc import Collection, Sequence
 from ddl_train.records import Probe
 from ddl_train.world.graph import home_world
 from ddl_train.world.home import Home
-from ddl_train.world.language import OPPOSITE, Fact, canonical
+from ddl_train.world.language import Fact, canonical
 from ddl_train.world.lessons import propose_row
-from ddl_train.world.names import kind_of
+from ddl_train.world.oracle import Oracle
 from ddl_train.world.presets import ProbeSpec
+from ddl_train.world.probes import AnswerPool, other_side
 from ddl_train.world.questions import DIRECTION, FORWARD, REVERSE, Question, questions
 from ddl_train.world.scenes import make_scene
 
@@ -29,6 +30,8 @@ def retention_probes(
 ) -> list[Probe]:
     """Questions about one part of the home world, as many of each kind.
 
+    What its chains disagree about is not asked, nor is it a wrong answer.
+
     Args:
         spec: how many, and how many wrong answers.
         seed: of the choice.
@@ -39,13 +42,23 @@ def retention_probes(
     rng = random.Random(f"retention/{seed}/replayed" if is_replayed else f"retention/{seed}")
     home = Home()
     by_kind: dict[str, list[Probe]] = {}
-    for fact in home.statements:
+    truth, pool = Oracle.of(home_world()), AnswerPool()
+    decided = [one for one in home.statements if truth.judge_fact(one).truth != "contested"]
+    for fact in decided:
+        pool.add(fact)
+    for fact in decided:
         for kind in kinds:
             made = [one for one in questions(fact, kind, probe=True) if one.text not in but_not]
-            if made and home.is_replayed(made[0]) is is_replayed:
-                probe = _home_probe(rng, home, fact, rng.choice(made), spec)
-                if probe is not None:
-                    by_kind.setdefault(probe.kind, []).append(probe)
+            if not made or home.is_replayed(made[0]) is not is_replayed:
+                continue
+            is_sign = kind == DIRECTION
+            wrong = (
+                [other_side(fact)]
+                if is_sign
+                else pool.wrong(rng, fact, kind, truth, spec.distractors)
+            )
+            if len(wrong) == (1 if is_sign else spec.distractors):
+                by_kind.setdefault(kind, []).append(_home_probe(fact, rng.choice(made), wrong))
     share = -(-spec.retention // len(by_kind))
     return [
         probe
@@ -54,16 +67,7 @@ def retention_probes(
     ]
 
 
-def _home_probe(
-    rng: random.Random, home: Home, fact: Fact, question: Question, spec: ProbeSpec
-) -> Probe | None:
-    if question.kind == DIRECTION:
-        flipped = Fact(OPPOSITE[fact.relation], fact.subject, fact.object)
-        wrong = [questions(flipped, DIRECTION, probe=True)[0].answer]
-    else:
-        wrong = _wrong_answers(rng, home, question, spec.distractors)
-        if len(wrong) < spec.distractors:
-            return None
+def _home_probe(fact: Fact, question: Question, wrong: Sequence[str]) -> Probe:
     return Probe(
         probe_id=f"home/{question.kind}/{canonical(fact)}",
         prompt=question.text,
@@ -72,30 +76,6 @@ def _home_probe(
         about=canonical(fact),
         kind=question.kind,
     )
-
-
-def _wrong_answers(rng: random.Random, home: Home, question: Question, n: int) -> list[str]:
-    """Answers that are right to other questions of this sort, and not to this one."""
-    right = set(home.answers[question.asks, question.kind])
-    sort = question.asks.split()[:2], _answer_kind(question.answer)
-    pool = [
-        answer
-        for (asks, kind), answers in home.answers.items()
-        if kind == question.kind
-        for answer in answers
-        if (asks.split()[:2], _answer_kind(answer)) == sort and answer not in right
-    ]
-    names_in_right = {answer.split()[-1] for answer in right}
-    found: dict[str, str] = {}
-    for answer in rng.sample(pool, len(pool)):
-        name = answer.split()[-1]
-        if name not in names_in_right and name not in question.text:
-            found.setdefault(name, answer)
-    return list(found.values())[:n]
-
-
-def _answer_kind(answer: str) -> str | None:
-    return kind_of(answer.split()[-1])
 
 
 def skill_probes(spec: ProbeSpec, seed: int) -> list[Probe]:

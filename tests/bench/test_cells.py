@@ -16,7 +16,7 @@ from tests.worlds import ROOT
 
 QUICKSTART = ROOT / "configs" / "quickstart.yaml"
 ARMS = find_arms(["default"])
-WHOLE = cell(overrides=[], base_sha256="0")
+WHOLE = cell(overrides=[], base_sha256="0", world_sha256="0")
 
 
 def a_bench(out: Path) -> Bench:
@@ -45,7 +45,7 @@ def test_a_cell_of_another_shape_is_said_to_be_damaged(tmp_path: Path, changes: 
 
 def test_a_cell_as_it_is_written_is_whole() -> None:
     assert damage_of(WHOLE) is None
-    assert damage_of({key: WHOLE[key] for key in WHOLE if key != "answers"}) is None  # an old one
+    assert damage_of({key: WHOLE[key] for key in WHOLE if key != "answers"}) is not None
 
 
 @pytest.mark.parametrize(
@@ -53,12 +53,16 @@ def test_a_cell_as_it_is_written_is_whole() -> None:
     [
         ({"overrides": [1, 2]}, "overrides.0"),
         ({"base_sha256": None}, "base_sha256"),
+        ({"world_sha256": None}, "world_sha256"),
         ({"exam": {}}, "exam.items"),
         ({"exam": WHOLE["exam"] | {"answers": {"base": "1"}}}, "did not answer"),
         ({"exam": WHOLE["exam"] | {"in_use": []}}, "a cycle that was not lived"),
         ({"discovery": [{}]}, "discovery.0.num_pairs"),
         ({"nights": 3}, "nights"),
-        ({"answers": {"num_samples": 4, "questions": [["decoy", 1, 1]], "said": {}}}, "'base'"),
+        (
+            {"answers": {"num_samples": 4, "questions": [["decoy", 1, 1, "x"]], "said": {}}},
+            "'base'",
+        ),
         ({"paired_waking": {"num_pairs": 1, "hits": {"base": "1"}, "untrue": {}}}, "'x'"),
     ],
 )
@@ -92,6 +96,21 @@ def test_a_cell_of_something_else_is_refused(
     write_cell(bench, name, **changes)
     with pytest.raises(ConfigError, match=sentence):
         read_cells(bench, find_arms(["all"]))
+
+
+def test_arms_of_one_seed_that_lived_in_different_worlds_are_not_held_side_by_side(
+    tmp_path: Path,
+) -> None:
+    bench = a_bench(tmp_path)
+    arms = find_arms(["rank_8", "rank_32"])
+    for arm, seed, world in ((arms[0], 1, "a"), (arms[1], 1, "a"), (arms[0], 2, "b")):
+        made = {"arm": arm.name, "seed": seed, "overrides": bench.changes(arm)}
+        write_cell(bench, f"{arm.name}-{seed}.json", world_sha256=world, **made)
+    assert len(read_cells(bench, arms)) == 3
+    made = {"arm": "rank_32", "seed": 2, "overrides": bench.changes(arms[1])}
+    write_cell(bench, "rank_32-2.json", world_sha256="another", **made)
+    with pytest.raises(ConfigError, match="cells of seed 2 lived in different worlds"):
+        read_cells(bench, arms)
 
 
 def test_a_cell_of_other_settings_is_not_lived_again(tmp_path: Path) -> None:

@@ -10,6 +10,8 @@ DISCOVERY: JsonObject = {
     "num_pairs": 100,
     "num_opportunities": 5,
     "num_taken": 5,
+    "num_opportunities_across": 2,
+    "num_taken_across": 2,
     "proposed": {"true": 6},
     "admitted": {"true": 4},
     "by_lineage": {"1": {"true": 3}, "2": {"true": 1}},

@@ -95,7 +95,11 @@ def test_what_is_said_twice_is_right_twice_and_covers_once() -> None:
 def test_every_question_counts_once_and_those_with_one_answer_apart() -> None:
     answers = {
         "num_samples": 4,
-        "questions": [["dreamt/forward", 1, 1], ["dreamt/forward", 3, 2], ["dreamt/forward", 2, 1]],
+        "questions": [
+            ["dreamt/forward", 1, 1, "a"],
+            ["dreamt/forward", 3, 2, "b"],
+            ["dreamt/forward", 2, 1, "c"],
+        ],
         "said": {"x": [[1, 1], [3, 1], [1, 1]]},
     }
     assert share_of(answers, "dreamt/forward", "one", "x") == (1, 1)
@@ -114,17 +118,34 @@ def test_a_decoy_is_looked_for_in_as_many_answers_as_there_are_samples() -> None
     assert (asked.group, asked.probe.choices, asked.num_samples) == ("decoy", (), NUM_SAMPLES)
     answers = {
         "num_samples": 4,
-        "questions": [["decoy", 1, 1], ["decoy", 1, 1]],
+        "questions": [["decoy", 1, 1, asked.about]] * 2,
         "said": {"x": [mark(asked, [B, A, A, A]), mark(asked, [A, A, A, A])]},
     }
     said_it = share_of(answers, "decoy", "precision", "x")
     assert isinstance(said_it, Change) and said_it.value == pytest.approx(1 / 8)
 
 
+def test_decoys_of_one_aside_are_one_piece_of_evidence() -> None:
+    claims = [Fact(relation, S, A) for relation in (RELIEVES, WORSENS)]
+    asked = ask_decoys([probe(claim, "decoy", A) for claim in claims])
+    assert len({one.about for one in asked}) == 1
+    answers = {"num_samples": 4, "said": {"x": [[4, 1], [4, 1], [0, 0], [0, 0]]}}
+    apart = [["decoy", 1, 1, name] for name in "abcd"]
+    together = [["decoy", 1, 1, name] for name in "aabb"]
+    errors = [
+        found.error
+        for questions in (apart, together)
+        if isinstance(
+            found := share_of(answers | {"questions": questions}, "decoy", "precision", "x"), Change
+        )
+    ]
+    assert errors[1] > errors[0]
+
+
 def test_who_was_told_has_no_say_on_what_was_never_dreamt() -> None:
     answers = {
         "num_samples": 4,
-        "questions": [["dreamt/forward", 1, 1], ["never dreamt/forward", 1, 1]],
+        "questions": [["dreamt/forward", 1, 1, "a"], ["never dreamt/forward", 1, 1, "b"]],
         "said": {"x": [[1, 1], [0, 0]], "told": [[1, 1]]},
     }
     assert share_of(answers, "dreamt/forward", "one", "told") == (1, 1)

@@ -128,23 +128,31 @@ def test_what_is_believed_of_flipped_insights_counts_every_true_one() -> None:
     assert "| 0.100 [0.018, 0.404] n=10 s=1 |" in write_tables([cell()])
 
 
-def test_flips_in_words_never_heard_have_columns_of_their_own() -> None:
+def test_what_is_asked_in_wordings_never_heard_has_columns_of_its_own() -> None:
     lived = cell()
     exam = lived["exam"]
-    exam["items"] += [["unheard", f"flip {n}", 0] for n in range(4)]
+    groups = ("flip/named", "flip/not named", "flip/not named", "forward", "reverse")
+    exam["items"] += [[f"unheard/{group}", f"{n}", 0] for n, group in enumerate(groups)]
     for who in exam["answers"]:
-        exam["answers"][who] += {"base": "1100", "told": "0000"}.get(who, "1000")
+        exam["answers"][who] += {"base": "11000", "told": "00011"}.get(who, "10010")
     header, _, row = table([lived], "What the nights taught")
     shown = dict(zip(header.split(" | "), row.split(" | "), strict=True))
     assert shown["believes flipped insights"].startswith("0.100")
-    assert shown["believes them in words never heard"].startswith("0.250")
+    assert shown["uptake forward"].startswith("0.900")
+    assert shown["forward in wordings never heard"].startswith("1.000")
+    assert shown["reverse in wordings never heard"].startswith("0.000")
+    assert shown["believes flips in wordings never heard"].startswith("0.333")
+    assert shown["where both sides are named"].startswith("1.000")
+    assert shown["where none is"].startswith("0.000")
     header, _, row = table([lived], "Instead of nights")
     shown = dict(zip(header.strip("| ").split(" | "), row.strip("| ").split(" | "), strict=True))
-    assert shown["in words never heard"].startswith("0.000")
+    assert shown["told, believes the flip in wordings never heard"].startswith("0.000")
+    assert shown["told reverse in wordings never heard"].startswith("1.000")
 
 
 def test_precision_is_told_apart_by_what_an_insight_rests_on_and_strictly() -> None:
     mixed = DISCOVERY | {
+        "proposed": {"true": 8, "false": 2, "contested": 3, "already_stated": 5},
         "admitted": {"true": 6, "false": 1, "contested": 3},
         "by_lineage": {"1": {"true": 4, "contested": 3}, "2": {"true": 2, "false": 1}},
     }
@@ -152,6 +160,8 @@ def test_precision_is_told_apart_by_what_an_insight_rests_on_and_strictly() -> N
     shown = dict(zip(header.split(" | "), row.split(" | "), strict=True))
     assert shown["precision, contested aside"].startswith("0.857")
     assert shown["precision, contested as wrong"].startswith("0.600")
+    assert shown["precision of what was proposed"].startswith("0.800")
+    assert shown["true proposals refused"].startswith("0.250")
     assert shown["precision on documents"].startswith("1.000")
     assert shown["on insights"].startswith("0.667")
 

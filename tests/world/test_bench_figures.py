@@ -22,7 +22,11 @@ def test_a_mean_of_shares_has_an_interval_that_ends_at_nought_and_one() -> None:
 
 
 def test_what_is_said_of_decoys_is_a_share_and_what_is_lost_a_difference() -> None:
-    asked = {"num_samples": 4, "questions": [["decoy", 1, 1]] * 9, "said": {"x": [[0, 0]] * 9}}
+    asked = {
+        "num_samples": 4,
+        "questions": [["decoy", 1, 1, str(n)] for n in range(9)],
+        "said": {"x": [[0, 0]] * 9},
+    }
     said = share_of(asked, "decoy", "precision", "x")
     assert isinstance(said, Change)
     assert said.is_share

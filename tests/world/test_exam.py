@@ -58,7 +58,8 @@ def test_only_what_is_true_is_asked_and_counts_from_its_first_cycle() -> None:
 
 
 def test_most_insights_are_asked_both_ways_and_all_with_their_sign_flipped() -> None:
-    assert len(of("flip")) == len(of("unheard")) == 130
+    for group in ("flip", "unheard/flip/named", "unheard/flip/not named"):
+        assert len(of(group)) == 130
     assert {item.cycle for item in exam()} == set(range(7))
     for way in ("forward", "reverse"):
         assert len(of(f"uptake/{way}")) > 100
@@ -78,8 +79,28 @@ def test_no_wrong_answer_is_right_and_all_are_of_the_kind_of_the_right_one() -> 
 
 def test_it_is_asked_in_the_wordings_of_probes_and_in_some_that_were_never_used() -> None:
     for item in exam():
-        wordings = UNHEARD_SKELETONS if item.group == "unheard" else PROBE_SKELETONS
+        wordings = UNHEARD_SKELETONS if item.group.startswith("unheard/") else PROBE_SKELETONS
         assert skeleton(item.probe.prompt)[0] in wordings
+
+
+def test_uptake_in_unheard_wordings_is_of_the_same_insights_among_the_same_answers() -> None:
+    for way in ("forward", "reverse"):
+        known, unheard = of(f"uptake/{way}"), of(f"unheard/{way}")
+        for one, other in zip(known, unheard, strict=True):
+            assert (one.about, one.cycle) == (other.about, other.cycle)
+            assert one.probe.answers == other.probe.answers
+            assert one.probe.choices == other.probe.choices
+
+
+def test_an_unheard_flip_names_both_sides_or_none() -> None:
+    for sides, is_named in (("named", True), ("not named", False)):
+        for item in of(f"unheard/flip/{sides}"):
+            words = set(item.probe.prompt.rstrip("?").split())
+            assert (
+                {"raise", "lower"} <= words
+                or {"relieve", "worsen"} <= words
+                or {"high", "low"} <= words
+            ) == is_named
 
 
 def test_who_knows_only_which_answers_are_frequent_stays_near_chance() -> None:

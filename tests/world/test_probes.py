@@ -12,6 +12,7 @@ from jinja2 import Environment
 
 from ddl_train.records import Probe, TrainingRow
 from ddl_train.world.documents import grow, tell
+from ddl_train.world.graph import home_world
 from ddl_train.world.home import Home
 from ddl_train.world.language import (
     ASIDE,
@@ -26,6 +27,7 @@ from ddl_train.world.language import (
 from ddl_train.world.leaks import find_leaks
 from ddl_train.world.oracle import Oracle
 from ddl_train.world.presets import load_preset
+from ddl_train.world.probes import right_answers
 from ddl_train.world.questions import (
     DIRECTION,
     FORWARD,
@@ -178,6 +180,18 @@ def test_retention_asks_what_no_night_replays() -> None:
         assert not home.is_replayed(question)
         if question.kind != DIRECTION:
             assert not set(probe.choices) & set(home.right_answers(question))
+
+
+@pytest.mark.parametrize("is_replayed", [False, True])
+def test_retention_asks_nothing_that_home_is_of_two_minds_about(is_replayed: bool) -> None:
+    truth = Oracle.of(home_world())
+    assert any(truth.judge_fact(fact).truth == "contested" for fact in Home().statements)
+    for probe in retention_probes(PRESET.probes, 1, is_replayed=is_replayed):
+        fact = about(probe)
+        assert truth.judge_fact(fact).truth != "contested"
+        if probe.kind != DIRECTION:
+            right = right_answers(fact, str(probe.kind), truth)
+            assert not set(probe.choices) & set(right or probe.answers)
 
 
 def test_skill_is_half_composing_and_half_saying_no() -> None:

@@ -22,6 +22,7 @@ from ddl_train.bench.speaker import Speaker
 from ddl_train.config import ModelConfig, WakeConfig, load_config
 from ddl_train.engines.transformers_engine import load_engine
 from ddl_train.errors import ConfigError, ModelError, RunError
+from ddl_train.records import SilentProgress
 from ddl_train.roles.critic import LogitCritic
 from ddl_train.roles.prompts import load_pack
 from ddl_train.world.language import chain, parse, write_idea
@@ -126,20 +127,20 @@ def test_a_missed_goal_is_said_in_the_table() -> None:
 
 def test_a_table_that_cannot_be_written_is_said_before_anything_is_measured(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="is a folder"):
-        run(tmp_path, out=tmp_path)
+        run(tmp_path, out=tmp_path, progress=SilentProgress())
     with pytest.raises(RunError, match="the folder cannot be made"):
-        run(tmp_path, out=Path("/proc/x/y.json"))
+        run(tmp_path, out=Path("/proc/x/y.json"), progress=SilentProgress())
     with pytest.raises(RunError, match="cannot be written"):
-        run(tmp_path, out=Path("/proc/y.json"))
+        run(tmp_path, out=Path("/proc/y.json"), progress=SilentProgress())
     (tmp_path / "config.json").write_text("{}")
     with pytest.raises(ModelError, match="weights"):
-        run(tmp_path, out=tmp_path / "new" / "table.json")
+        run(tmp_path, out=tmp_path / "new" / "table.json", progress=SilentProgress())
     assert not any((tmp_path / "new").iterdir())
 
 
 def test_a_base_model_is_not_chatted_with(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="no chat template"):
-        run(make_tiny(tmp_path / "tiny", template=None))
+        run(make_tiny(tmp_path / "tiny", template=None), progress=SilentProgress())
 
 
 def test_quick_misses_a_goal_only_where_the_whole_interval_does() -> None:
