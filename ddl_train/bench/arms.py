@@ -19,8 +19,7 @@ NO_THRESHOLDS = (
     "evaluate.canaries_per_kind=null",
 )
 CAPPED = "max_insights=32"
-"""A third of the true insights that eight cycles find on `standard`, seed 12 (LOG.md); of those of
-seeds 31 to 35, 25 to 36 %."""
+"""A third of the true insights that eight cycles find on `standard`, seed 12 (LOG.md)."""
 ATTENTION = "[q_proj,k_proj,v_proj,o_proj]"
 MLP = "[gate_proj,up_proj,down_proj]"
 QUIET = "neftune_noise_alpha=null"
@@ -59,6 +58,12 @@ ARMS: tuple[Arm, ...] = (
     _lora("merged_gentle", "merged, at half the rate", "method=merge", "learning_rate=0.00125"),
     _lora("merged_no_decay", "merged, without decay", "method=merge", "weight_decay=0"),
     _lora("bare", "bare statements instead of questions both ways", "kinds=[restate]"),
+    _lora(
+        "bare_long",
+        "bare statements, in about as many steps as the default's",
+        "kinds=[restate]",
+        "num_train_epochs=120",
+    ),
     Arm(name="no_sleep", why="dreams only; insights in context", can_sleep=False),
     Arm(name="placebo", why="trained on shuffled answers", is_placebo=True),
     Arm(
