@@ -19,7 +19,7 @@ the base and of what is in use at the end. The base is asked once more with the 
 """
 
 import random
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -71,8 +71,8 @@ def true_facts(insights: Iterable[Insight], oracle: Oracle) -> dict[Fact, int]:
 def set_exam(
     facts: Mapping[Fact, int], oracle: Oracle, *, num_distractors: int, seed: int
 ) -> list[Item]:
-    """What is asked about insights, from `true_facts`."""
-    rng, rng_unheard = random.Random(f"exam/{seed}"), random.Random(f"exam/unheard/{seed}")
+    """What is asked about insights, from `true_facts`; uptake first."""
+    rng = random.Random(f"exam/{seed}")
     in_order = list(facts)
     numbers = {fact: number for number, fact in enumerate(in_order)}
     items = []
@@ -96,28 +96,29 @@ def set_exam(
                     about=canonical(fact),
                     kind=kind,
                 )
-                unheard = rng_unheard.choice(unheard_questions(fact, kind))
                 items.append(_about(fact, facts[fact], f"uptake/{kind}", probe))
-                probe = replace(
-                    probe, probe_id=f"unheard/{kind}/{canonical(fact)}", prompt=unheard.text
-                )
-                items.append(_about(fact, facts[fact], f"unheard/{kind}", probe))
     items += [
         _about(fact, cycle, "flip", flip_probe(rng, fact))
         for fact, cycle in facts.items()
         if questions(fact, DIRECTION, probe=True)
     ]
-    items += [
-        _about(
-            fact,
-            cycle,
-            f"unheard/flip/{FLIP_WORDINGS[wording.wording]}",
-            flip_probe(rng, fact, [wording]),
-        )
-        for fact, cycle in facts.items()
-        for wording in unheard_questions(fact, DIRECTION)
-    ]
-    return items
+    return [*items, *_unheard(items, facts, seed)]
+
+
+def _unheard(asked: Sequence[Item], facts: Mapping[Fact, int], seed: int) -> Iterator[Item]:
+    """The same uptake in other wordings, and every flip in each of them."""
+    rng = random.Random(f"exam/unheard/{seed}")
+    by_name = {canonical(fact): fact for fact in facts}
+    for item in asked:
+        if item.group.startswith("uptake/"):
+            kind = str(item.probe.kind)
+            prompt = rng.choice(unheard_questions(by_name[item.about], kind)).text
+            probe = replace(item.probe, probe_id=f"unheard/{item.probe.probe_id}", prompt=prompt)
+            yield replace(item, group=f"unheard/{kind}", probe=probe)
+    for fact, cycle in facts.items():
+        for one in unheard_questions(fact, DIRECTION):
+            group = f"unheard/flip/{FLIP_WORDINGS[one.wording]}"
+            yield _about(fact, cycle, group, flip_probe(rng, fact, [one]))
 
 
 def _about(fact: Fact, cycle: int, group: str, probe: Probe) -> Item:

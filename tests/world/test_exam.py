@@ -92,6 +92,11 @@ def test_uptake_in_unheard_wordings_is_of_the_same_insights_among_the_same_answe
             assert one.probe.choices == other.probe.choices
 
 
+def test_uptake_comes_first_which_alone_is_asked_with_what_memory_holds() -> None:
+    are_uptake = [item.group.startswith("uptake/") for item in exam()]
+    assert are_uptake == sorted(are_uptake, reverse=True)
+
+
 def test_an_unheard_flip_names_both_sides_or_none() -> None:
     for sides, is_named in (("named", True), ("not named", False)):
         for item in of(f"unheard/flip/{sides}"):
