@@ -6,10 +6,11 @@ world nobody can tell whether a wrong answer is wrong. Here everything is asked 
     uptake   each true insight both ways, in the wordings of probes; the wrong answers are right for
              other true insights, of the same kind of entity, and neither true, stated nor contested
     flip     which way each true insight goes: is its opposite believed?
-    unheard  all of this in wordings that neither nights nor the seedling's upbringing ever used;
-             uptake beside the same wrong answers
     home     the seedling's home world, both ways: what nights replay, and what they never do; worded
              otherwise than in the probe files of the cell's world, whose facts they share
+    unheard  all of this in wordings that neither nights nor the seedling's upbringing ever used,
+             uptake and home beside the same wrong answers: of home the base says how far anything
+             can be known so
     skill    composing two statements, or NONE, in scenes that nothing else uses
 
 Uptake and flips are asked of the base and of what was in use after every cycle, home and skill of
@@ -50,7 +51,8 @@ class Item:
 
     group: str
     """uptake/forward, uptake/reverse, flip, home/replayed, home/never replayed or skill; and
-    unheard/ before forward, reverse, flip/named (both sides) or flip/not named."""
+    unheard/ before forward, reverse, home/forward, home/reverse, flip/named (both sides) or flip/not
+    named."""
     about: str
     """Items about the same thing are no independent evidence."""
     cycle: int | None = None
@@ -102,23 +104,26 @@ def set_exam(
         for fact, cycle in facts.items()
         if questions(fact, DIRECTION, probe=True)
     ]
-    return [*items, *_unheard(items, facts, seed)]
-
-
-def _unheard(asked: Sequence[Item], facts: Mapping[Fact, int], seed: int) -> Iterator[Item]:
-    """The same uptake in other wordings, and every flip in each of them."""
     rng = random.Random(f"exam/unheard/{seed}")
-    by_name = {canonical(fact): fact for fact in facts}
-    for item in asked:
-        if item.group.startswith("uptake/"):
-            kind = str(item.probe.kind)
-            prompt = rng.choice(unheard_questions(by_name[item.about], kind)).text
-            probe = replace(item.probe, probe_id=f"unheard/{item.probe.probe_id}", prompt=prompt)
-            yield replace(item, group=f"unheard/{kind}", probe=probe)
+    uptake = [item for item in items if item.group.startswith("uptake/")]
+    items += _in_unheard_wordings(rng, uptake, "unheard")
     for fact, cycle in facts.items():
         for one in unheard_questions(fact, DIRECTION):
             group = f"unheard/flip/{FLIP_WORDINGS[one.wording]}"
-            yield _about(fact, cycle, group, flip_probe(rng, fact, [one]))
+            items.append(_about(fact, cycle, group, flip_probe(rng, fact, [one])))
+    return items
+
+
+def _in_unheard_wordings(rng: random.Random, asked: Sequence[Item], group: str) -> Iterator[Item]:
+    """The same questions among the same answers; names of one thing have no such wordings."""
+    for item in asked:
+        fact = parse(item.about)
+        assert fact is not None, item.about
+        kind = str(item.probe.kind)
+        if wordings := unheard_questions(fact, kind):
+            prompt = rng.choice(wordings).text
+            probe = replace(item.probe, probe_id=f"unheard/{item.probe.probe_id}", prompt=prompt)
+            yield replace(item, group=f"{group}/{kind}", probe=probe)
 
 
 def _about(fact: Fact, cycle: int, group: str, probe: Probe) -> Item:
@@ -139,11 +144,14 @@ def set_upkeep(spec: ProbeSpec, seed: int, *, but_not: Collection[str] = ()) -> 
     num_others = round(len(never) * (1 - PROBED_ONLY) / PROBED_ONLY)
     replayed = ask(replace(spec, retention=num_others), is_replayed=True)
     groups = {"home/never replayed": never, "home/replayed": replayed, "skill": skill_probes(spec, seed)}  # fmt: skip
-    return [
+    items = [
         Item(group=group, about=probe.about or probe.probe_id, probe=probe)
         for group, probes in groups.items()
         for probe in probes
     ]
+    home = [item for item in items if item.group.startswith("home/")]
+    rng = random.Random(f"exam/unheard/{seed}")
+    return [*items, *_in_unheard_wordings(rng, home, "unheard/home")]
 
 
 def examine(

@@ -92,6 +92,17 @@ def test_uptake_in_unheard_wordings_is_of_the_same_insights_among_the_same_answe
             assert one.probe.choices == other.probe.choices
 
 
+def test_home_is_asked_in_unheard_wordings_among_the_same_answers_too() -> None:
+    upkeep = set_upkeep(PRESET.probes, 1)
+    home = [item for item in upkeep if item.group.startswith("home/")]
+    unheard = [item for item in upkeep if item.group.startswith("unheard/home/")]
+    known = {(item.about, item.probe.kind): item.probe.choices for item in home}
+    assert len(unheard) > 0.9 * len(home)  # all but names of one thing
+    for item in unheard:
+        assert skeleton(item.probe.prompt)[0] in UNHEARD_SKELETONS
+        assert known[item.about, item.probe.kind] == item.probe.choices
+
+
 def test_uptake_comes_first_which_alone_is_asked_with_what_memory_holds() -> None:
     are_uptake = [item.group.startswith("uptake/") for item in exam()]
     assert are_uptake == sorted(are_uptake, reverse=True)
