@@ -10,6 +10,7 @@ import math
 import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,7 @@ from ddl_train.storage.files import check_file, write_text
 from ddl_train.world.home import Home
 from ddl_train.world.language import write_idea
 from ddl_train.world.lessons import NONE, UNKNOWN, Row, context_row, study_row
-from ddl_train.world.questions import PROBE_KINDS, STUDY_KINDS, questions
+from ddl_train.world.questions import PROBE_KINDS, STUDY_KINDS, questions, unheard_questions
 from ddl_train.world.scenes import Scene, make_scene
 
 SIZES = {
@@ -237,11 +238,15 @@ def _reading(speaker: Speaker, rng: random.Random, count: int) -> Iterable[Skill
 def _remembering(speaker: Speaker, rng: random.Random, count: int) -> Iterable[SkillRow]:
     """Home facts and first conclusions, closed book; the ceiling is 1, any right answer counts."""
     home = Home()
-    for probe in (False, True):
+    for wordings, asked, goal in (
+        ("study wordings", questions, 0.95),
+        ("probe wordings", partial(questions, probe=True), 0.95),
+        ("wordings it never heard", unheard_questions, None),
+    ):
         rows = []
         for fact in home.statements:
             for kind in PROBE_KINDS:
-                for question in questions(fact, kind, probe=probe):
+                for question in asked(fact, kind):
                     right = tuple(home.right_answers(question))
                     slots = {"question": question.text, "context": []}
                     rows.append(
@@ -254,5 +259,4 @@ def _remembering(speaker: Speaker, rng: random.Random, count: int) -> Iterable[S
                         )
                     )
         rows = rng.sample(rows, min(count, len(rows)))
-        wording = "probe" if probe else "study"
-        yield _share(f"home world, {wording} wordings", _answered(speaker, rows), 0.95)
+        yield _share(f"home world, {wordings}", _answered(speaker, rows), goal)
