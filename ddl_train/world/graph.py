@@ -26,7 +26,7 @@ from ddl_train.world.language import (
     RAISES,
     Fact,
 )
-from ddl_train.world.names import AILMENT, FACTOR, SUBSTANCE, NameSource
+from ddl_train.world.names import AILMENT, FACTOR, SUBSTANCE, NameSource, check_number
 
 MAX_DEGREE = 1000
 """Links of one name, on average; each is drawn by itself, so that a slip here would take for ever."""
@@ -78,6 +78,10 @@ class WorldSpec:
                 f"got {self.factors} factors for {self.literatures} literatures and "
                 f"{self.bridges} bridges, expected at least as many as either"
             )
+        aliases = int(self.bridges * self.alias_share)
+        check_number("substances", self.substances, SUBSTANCE)
+        check_number("factors with aliases of bridges", self.factors + aliases, FACTOR)
+        check_number("ailments", self.ailments, AILMENT)
         kinds = (self.substances, self.factors, self.ailments)
         fewest = sum(_part(of, self.literatures - 1, self.literatures) for of in kinds)
         if self.asides and fewest < 2:

@@ -50,6 +50,24 @@ def kind_of(name: str) -> str | None:
     return _KIND_BY_ENDING[ending.group(1)]
 
 
+def num_names(kind: str) -> int:
+    """How many names of a kind there can be."""
+    num_middles = len(MIDDLES) + len(MIDDLES) ** 2
+    return len(OPENINGS) * num_middles * len(ENDINGS[kind])
+
+
+def check_number(what: str, number: int, kind: str) -> None:
+    """Refuse more names than can be drawn: half of those there can be.
+
+    The last ones would be looked for ever longer, and those of other worlds may be taken.
+    """
+    if number > (most := num_names(kind) // 2):
+        raise ValueError(
+            f"{what}: got {number}, expected {most} or fewer, which is half of the names that there "
+            f"can be of the kind {kind}; make the world smaller"
+        )
+
+
 def make_name(rng: random.Random, kind: str) -> str:
     """Draw one name; half of them short. Names can repeat: see `NameSource`."""
     middles = "".join(rng.choice(MIDDLES) for _ in range(rng.randint(1, 2)))

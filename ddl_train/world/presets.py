@@ -87,6 +87,11 @@ def load_preset(name: str) -> Preset:
     path = _find(name)
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(
+            f"there is no file {path.absolute()}; expected a YAML file, or one of the presets "
+            f"{', '.join(preset_names())}"
+        ) from None
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ConfigError(f"{path}: cannot be read as YAML ({error})") from None
     parts = {"world", "documents", "probes"}

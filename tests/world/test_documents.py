@@ -189,6 +189,10 @@ def test_every_preset_loads_and_the_large_ones_are_large() -> None:
         ("world: {substances: x, factors: 9, ailments: 2}", "substances"),
         ("world: {substances: 1, factors: 3, ailments: 1, literatures: 3, asides: 5}", "two names"),
         ("world: {substances: 3, factors: 9, ailments: 2, factor_degree: 1.0e9}", "0 to 1000"),
+        (
+            "world: {substances: 3, factors: 9, ailments: 2000000}",
+            "ailments: got 2000000.* or fewer",
+        ),
     ],
 )
 def test_a_wrong_preset_says_what_is_wrong(tmp_path: Path, text: str, message: str) -> None:
@@ -201,6 +205,19 @@ def test_a_wrong_preset_says_what_is_wrong(tmp_path: Path, text: str, message: s
 def test_an_unknown_preset_names_those_that_are() -> None:
     with pytest.raises(ConfigError, match="quickstart"):
         load_preset("enormous")
+
+
+@pytest.mark.parametrize("name", ["nothere.yaml", "below/small.yaml"])
+def test_a_preset_file_that_is_missing_is_looked_for_and_those_that_are_there_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigError, match="there is no file") as raised:
+        load_preset(name)
+    said = str(raised.value)
+    assert f"there is no file {tmp_path / name};" in said
+    assert all(preset in said for preset in preset_names())
+    assert "Errno" not in said
 
 
 def test_a_large_world_is_judged_without_computing_all_that_follows() -> None:

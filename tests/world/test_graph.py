@@ -10,7 +10,7 @@ import pytest
 
 from ddl_train.world.graph import WorldSpec, home_world, make_world
 from ddl_train.world.language import ALIAS, LOWERS, RAISES, chain, is_sound
-from ddl_train.world.names import kind_of
+from ddl_train.world.names import AILMENT, ENDINGS, FACTOR, MIDDLES, OPENINGS, kind_of
 from ddl_train.world.presets import load_preset
 
 SPEC = WorldSpec(
@@ -87,6 +87,10 @@ def test_growth_is_linear_in_the_size() -> None:
     assert time.monotonic() - started < 20
 
 
+FEW: dict[str, Any] = {"substances": 3, "factors": 4, "ailments": 3}
+"""A world that is possible."""
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
@@ -104,4 +108,33 @@ def test_growth_is_linear_in_the_size() -> None:
 )
 def test_an_impossible_world_is_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="expected"):
-        WorldSpec(**({"substances": 3, "factors": 3, "ailments": 3} | wrong))
+        WorldSpec(**(FEW | wrong))
+
+
+NUM_NAMES = len({*OPENINGS}) * sum(len({*MIDDLES}) ** n for n in (1, 2)) * len(ENDINGS[FACTOR])
+"""Of each kind."""
+
+
+@pytest.mark.parametrize("kind", ["substances", "factors", "ailments"])
+def test_more_names_than_can_be_drawn_are_refused_and_half_of_all_can(kind: str) -> None:
+    most = NUM_NAMES // 2
+    assert getattr(WorldSpec(**(FEW | {kind: most})), kind) == most
+    with pytest.raises(ValueError, match=f"{kind}.*: got {most + 1}, expected {most} or fewer"):
+        WorldSpec(**(FEW | {kind: most + 1}))
+
+
+def test_the_second_name_of_a_bridge_counts_as_a_factor_too() -> None:
+    most = NUM_NAMES // 2
+    with pytest.raises(ValueError, match=f"got {most + 2}, expected {most} or fewer"):
+        WorldSpec(substances=3, ailments=3, factors=most - 3, bridges=10, alias_share=0.5)
+
+
+def test_as_many_names_as_are_allowed_can_be_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ddl_train.world.names.OPENINGS", OPENINGS[:1])
+    monkeypatch.setattr("ddl_train.world.names.MIDDLES", MIDDLES[:3])
+    most = 1 * (3 + 3 * 3) * 4 // 2
+    with pytest.raises(ValueError, match=f"expected {most} or fewer"):
+        WorldSpec(substances=most, factors=most, ailments=most + 1)
+    spec = WorldSpec(substances=most, factors=most, ailments=most)
+    names = {name for fact in make_world(1, spec).facts for name in fact.names}
+    assert len([name for name in names if name.endswith(ENDINGS[AILMENT])]) == most
