@@ -10,6 +10,8 @@ from typing import Any
 
 import torch
 
+from ddl_train.engines.batches import pad_left
+from ddl_train.engines.chat import ChatFormat
 from ddl_train.records import StageProgress
 from ddl_train.roles.prompts import PromptPack, load_pack
 from ddl_train.world.lessons import Row
@@ -40,6 +42,7 @@ class Speaker:
     ) -> None:
         self.model = model
         self.tokenizer = tokenizer
+        self.pad_token_id = ChatFormat(tokenizer).pad_token_id
         self.batch_size = batch_size
         self.stage = stage
         self.num_prompts = 0
@@ -60,13 +63,10 @@ class Speaker:
         order = sorted(range(len(ids)), key=lambda place: len(ids[place]))
         for start in range(0, len(order), self.batch_size):
             places = order[start : start + self.batch_size]
-            padded = self.tokenizer.pad(
-                {"input_ids": [list(ids[place]) for place in places]},
-                padding_side="left",
-                return_tensors="pt",
+            padded = pad_left(
+                [ids[place] for place in places], self.pad_token_id, self.model.device
             )
-            device = self.model.device
-            yield places, padded["input_ids"].to(device), padded["attention_mask"].to(device)
+            yield places, padded.input_ids, padded.attention_mask
             self.num_prompts += len(places)
             if self.stage is not None:
                 self.stage.advance(len(places))
@@ -85,7 +85,7 @@ class Speaker:
                 max_new_tokens=max_new_tokens,
                 do_sample=False,
                 begin_suppress_tokens=barred,
-                pad_token_id=self.tokenizer.pad_token_id,
+                pad_token_id=self.pad_token_id,
                 eos_token_id=self.tokenizer.eos_token_id,
             )
             texts = self.tokenizer.batch_decode(

@@ -143,6 +143,21 @@ def test_a_base_model_is_not_chatted_with(tmp_path: Path) -> None:
         run(make_tiny(tmp_path / "tiny", template=None), progress=SilentProgress())
 
 
+def test_a_tokenizer_without_a_pad_token_is_spoken_to_as_with_one(tmp_path: Path) -> None:
+    folder = make_tiny(tmp_path / "tiny")
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
+    padded, bare = (AutoTokenizer.from_pretrained(folder) for _ in range(2))
+    bare.pad_token = None
+    asked, told = ["zorol", "what may relieve miritis?"], ["vakase", "zorol may relieve miritis"]
+    said = []
+    for tokenizer in (padded, bare):
+        speaker = Speaker(model, tokenizer)
+        replies = speaker.reply(asked, max_new_tokens=6)
+        means = speaker.mean_log_likelihoods(asked, told, given=["", "zorol"])
+        said.append((replies, means, speaker.expected_numbers(asked, [1, 2, 3])))
+    assert said[0] == said[1]
+
+
 def test_quick_misses_a_goal_only_where_the_whole_interval_does() -> None:
     row = SkillRow(skill="study", value=0.95, low=0.76, high=0.99, num_items=20, goal=0.97)
     assert not row.is_met()
