@@ -115,7 +115,11 @@ def seedling(
     quiet: QuietOption = False,
 ) -> None:
     """The skills of a seedling on worlds it never saw."""
-    if not (model / "config.json").is_file():
+    try:
+        is_there = (model / "config.json").is_file()
+    except PermissionError:
+        is_there = True  # what is wrong with it is said when it is loaded
+    if not is_there:
         from ddl_train.errors import ModelError
 
         raise ModelError(f"{model}: no such model folder; scripts/pretrain_seedling.py makes one")

@@ -42,6 +42,7 @@ def load_base(config: ModelConfig) -> LoadedBase:
     """
     device = choose_device(config)
     options: dict[str, Any] = {"trust_remote_code": False, "revision": config.revision}
+    _check_searchable(config.base)
     if Path(config.base).is_dir():
         options |= {"local_files_only": True, "revision": None}
     elif config.base.startswith((".", "/", "~")) or config.base.count("/") > 1:
@@ -75,6 +76,19 @@ def load_base(config: ModelConfig) -> LoadedBase:
         sha256=fingerprint(folder),
         revision=None if Path(config.base).is_dir() else folder.name,
     )
+
+
+def _check_searchable(base: str) -> None:
+    """Refuse a folder that may not be looked into; what is no folder passes."""
+    try:
+        (Path(base) / "config.json").stat()
+    except PermissionError:
+        raise ModelError(
+            f"{base}: the folder may not be searched; check its owner and mode, and those of the "
+            "folders above it"
+        ) from None
+    except (OSError, ValueError):
+        pass
 
 
 def choose_device(config: ModelConfig) -> torch.device:

@@ -1,6 +1,8 @@
 """Loading: what cannot be used is refused in one sentence."""
 
+import errno
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -34,6 +36,23 @@ def test_a_folder_that_does_not_exist_is_refused(tmp_path: Path) -> None:
 def test_a_folder_without_a_model_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"no config\.json"):
         load_base(config(tmp_path))
+
+
+@pytest.mark.parametrize("closed", ["config.json", ""])
+def test_a_folder_that_may_not_be_searched_is_refused(
+    copy: Path, monkeypatch: pytest.MonkeyPatch, closed: str
+) -> None:
+    """A user without the right, which root always has: `stat` fails on the folder or in it."""
+    look = Path.stat
+
+    def stat(path: Path, *, follow_symlinks: bool = True) -> os.stat_result:
+        if path.is_relative_to(copy / closed):
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return look(path, follow_symlinks=follow_symlinks)
+
+    monkeypatch.setattr(Path, "stat", stat)
+    with pytest.raises(ModelError, match="may not be searched; check its owner"):
+        load_base(config(copy))
 
 
 def test_weights_must_be_safetensors(copy: Path) -> None:

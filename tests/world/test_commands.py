@@ -1,5 +1,7 @@
 """The commands about worlds: what they write and what they say."""
 
+import errno
+import os
 from pathlib import Path
 
 import pytest
@@ -7,9 +9,10 @@ import typer
 from typer.testing import CliRunner
 
 from ddl_train.bench.world import run as run_bench
+from ddl_train.cli.bench import seedling as bench_seedling
 from ddl_train.cli.bench_world import world as bench_world
 from ddl_train.cli.world import world
-from ddl_train.errors import ConfigError, DdlTrainError
+from ddl_train.errors import ConfigError, DdlTrainError, ModelError
 from ddl_train.records import SilentProgress
 
 RUNNER = CliRunner()
@@ -85,3 +88,19 @@ def test_what_the_bench_gives_every_cell_cannot_be_given_by_hand(tmp_path: Path)
     with pytest.raises(ConfigError, match="its own seed; leave it out"):
         run_bench(tmp_path, overrides=["seed=5"], progress=SilentProgress())
     assert not any(tmp_path.iterdir())
+
+
+def test_a_model_folder_that_may_not_be_searched_is_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look = Path.stat
+
+    def stat(path: Path, *, follow_symlinks: bool = True) -> os.stat_result:
+        if path.parent == tmp_path:
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return look(path, follow_symlinks=follow_symlinks)
+
+    monkeypatch.setattr(Path, "stat", stat)
+    done = RUNNER.invoke(app_of(bench_seedling), [str(tmp_path)])
+    assert isinstance(done.exception, ModelError)
+    assert f"{tmp_path}: the folder may not be searched" in str(done.exception)
