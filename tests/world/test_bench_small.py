@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from ddl_train.bench.learning import exam_share
-from ddl_train.bench.world import run
+from ddl_train.bench.world import ARMS, run
 from ddl_train.records import BASE, JsonObject, SilentProgress
 from tests.worlds import ROOT, SEEDLING
 
@@ -29,7 +29,7 @@ def test_every_arm_has_a_cell_and_a_row(bench: tuple[Path, dict[str, Any]]) -> N
     out, result = bench
     arms = {path.stem.rpartition("-")[0] for path in (out / "cells").glob("*.json")}
     assert arms == {"default", "no_sleep", "no_gate"}
-    assert all(arm in result["tables"] for arm in arms)
+    assert all(f"\n| {arm} |" in result["tables"] for arm in arms)
 
 
 def test_a_second_call_runs_no_cell_again(bench: tuple[Path, dict[str, Any]]) -> None:
@@ -45,6 +45,23 @@ def test_a_second_call_runs_no_cell_again(bench: tuple[Path, dict[str, Any]]) ->
 def cell(bench: tuple[Path, dict[str, Any]], arm: str) -> JsonObject:
     found: JsonObject = json.loads((bench[0] / "cells" / f"{arm}-1.json").read_text())
     return found
+
+
+def test_no_answer_to_a_truth_probe_gets_into_a_night(
+    bench: tuple[Path, dict[str, Any]],
+) -> None:
+    lived = {arm: cell(bench, arm) for arm in ARMS["small"]}
+    assert {arm: found["leaks"] for arm, found in lived.items()} == {arm: [] for arm in lived}
+    assert any(night["tokens"] > 0 for night in lived["no_gate"]["nights"])  # there were rows
+
+
+def test_the_goals_of_a_small_world_are_met_and_all_others_are_shown(
+    bench: tuple[Path, dict[str, Any]],
+) -> None:
+    _, result = bench
+    [met] = [goal for goal in result["goals"] if not goal.startswith("for information")]
+    assert met.startswith("met: leaks into training rows")
+    assert result["met"] is True
 
 
 def test_what_was_in_use_after_every_cycle_sits_the_exam_and_dreams_on_the_same_pairs(
