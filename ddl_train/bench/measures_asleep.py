@@ -64,7 +64,7 @@ def _written(group: str, measure: str, who: str) -> Callable[[JsonObject], Value
 
 
 def _lost(group: str) -> Callable[[JsonObject], Change | None]:
-    """None where no night was kept: the base loses nothing to itself."""
+    """None where no night was kept, here and below: the base loses nothing to itself."""
     return lambda cell: lost(cell["exam"], group) if now(cell["exam"]) != BASE else None
 
 
@@ -73,7 +73,7 @@ def _suite_lost(group: str) -> Callable[[JsonObject], float | None]:
 
     def read(cell: JsonObject) -> float | None:
         both = [one for one in cell["suites"] if one["base"] and one["in_use"]]
-        if not both or group not in both[-1]["base"]:
+        if not both or group not in both[-1]["base"] or now(cell["exam"]) == BASE:
             return None
         before, after = (ratio(both[-1][who][group]) for who in ("base", "in_use"))
         return None if before is None or after is None else before - after

@@ -166,6 +166,17 @@ def test_precision_is_told_apart_by_what_an_insight_rests_on_and_strictly() -> N
     assert shown["on insights"].startswith("0.667")
 
 
+def test_who_kept_no_night_has_lost_nothing_that_could_be_measured() -> None:
+    shares = {"retention/all": [9, 10]}
+    asked = {"cycle": 0, "adapter": "x", "base": shares, "in_use": shares, "kl": None}
+    kept, refused = (cell(exam=an_exam([who]), suites=[asked]) for who in ("x", "base"))
+    for lived, is_measured in ((kept, True), (refused, False)):
+        header, _, row = table([lived], "What they cost")
+        shown = dict(zip(header.split(" | "), row.split(" | "), strict=True))
+        for name in ("home in the gate's suite, less than base", "skill, less than base"):
+            assert (shown[name] != "-") is is_measured
+
+
 def test_a_change_of_one_world_has_the_interval_of_its_error() -> None:
     assert str(figure([Change(0.1, 0.02, 40)])) == "0.100 [0.061, 0.139] n=40 s=1"
     two = figure([Change(0.1, 0.02, 40), Change(0.3, 0.02, 20)])
