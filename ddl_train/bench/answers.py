@@ -203,11 +203,12 @@ def mark(asked: Open, said: Sequence[str]) -> list[int]:
 
 
 def share_of(answers: JsonObject, group: str, measure: str, who: str) -> Share | Change | None:
-    """Of the questions of a group, each counting once; None where there is none.
+    """Of the questions of a group; None where there is none.
 
     Args:
         answers: of `examine_answers`.
-        group: as of `Open`; its questions about one thing are taken together.
+        group: as of `Open`; in the error of a mean its questions about one thing
+            are taken together.
         measure: `one`: those right of the questions with one right answer; `precision` or
             `coverage`: the mean over the others, and over decoys.
         who: in `said`.

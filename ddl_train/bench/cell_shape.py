@@ -18,7 +18,7 @@ Shares = dict[str, tuple[int, int]]
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(strict=True)
+    model_config = ConfigDict(strict=True, allow_inf_nan=False)
 
 
 class _World(_Part):
@@ -56,7 +56,7 @@ class _Night(_Spent):
 class _Exam(_Part):
     items: list[tuple[str, str, int | None]]
     in_use: list[str]
-    num_choices: int
+    num_choices: Annotated[int, Field(ge=2)]
     answers: dict[str, Marks]
 
     @model_validator(mode="after")

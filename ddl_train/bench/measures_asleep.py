@@ -69,7 +69,7 @@ def _lost(group: str) -> Callable[[JsonObject], Change | None]:
 
 
 def _suite_lost(group: str) -> Callable[[JsonObject], float | None]:
-    """Base less what is in use at the end, in a suite of the gate: signs too, which no exam asks."""
+    """Base less what is in use at the end, in a suite of the gate: signs too, which no exam asks of home."""
 
     def read(cell: JsonObject) -> float | None:
         both = [one for one in cell["suites"] if one["base"] and one["in_use"]]

@@ -13,6 +13,7 @@ from ddl_train.bench.learning import matrix
 from ddl_train.bench.measures_awake import judged_true
 from ddl_train.bench.tables import MIN_SEEDS, figure, plain
 from ddl_train.records import BASE, JsonObject
+from ddl_train.world.questions import DIRECTION, FORWARD, REVERSE
 
 Series = Callable[[JsonObject], list[Value]]
 
@@ -47,11 +48,26 @@ def _uptake(who: str = "") -> Series:
     return read
 
 
+def _never_dreamt(who: str = "in_use") -> Series:
+    """Of the gate's questions those with choices: in writing a dreamt answer may be right too."""
+    asked = [_suite(f"truth_undreamt/{kind}", who) for kind in (DIRECTION, FORWARD, REVERSE)]
+
+    def read(cell: JsonObject) -> list[Value]:
+        by_cycle = zip(*(series(cell) for series in asked), strict=True)
+        known = [[one for one in shares if isinstance(one, tuple)] for shares in by_cycle]
+        return [
+            (sum(one[0] for one in shares), sum(one[1] for one in shares)) if shares else None
+            for shares in known
+        ]
+
+    return read
+
+
 PANELS: tuple[tuple[str, Series, Series | None], ...] = (
     ("true insights, all cycles so far", _found, None),
     ("precision of what was admitted", _precision, None),
     ("uptake of all true insights so far", _uptake(), _uptake(BASE)),
-    ("truth never dreamt", _suite("truth_undreamt/all"), _suite("truth_undreamt/all", "base")),
+    ("truth never dreamt, among choices", _never_dreamt(), _never_dreamt("base")),
     ("home world, as the gate asks", _suite("retention/all"), _suite("retention/all", "base")),
     ("skill, as the gate asks", _suite("skill/all"), _suite("skill/all", "base")),
 )
@@ -83,17 +99,20 @@ def picture(cells: Sequence[JsonObject]) -> Figure:
     )
     drawn.suptitle(
         f"{cells[0]['preset']} world, mean over seeds; bands are 95 % intervals, from "
-        f"{MIN_SEEDS} seeds on"
+        f"{MIN_SEEDS} seeds on; the base is asked what the first arm of each seed is"
     )
     return drawn
 
 
 def _draw_panel(axis: Axes, cells: Sequence[JsonObject], title: str, series: Series) -> None:
-    for arm in dict.fromkeys(cell["arm"] for cell in cells):
+    for number, arm in enumerate(dict.fromkeys(cell["arm"] for cell in cells)):
         mine = [cell for cell in cells if cell["arm"] == arm]
         means = _means(mine, series)
         cycles = range(1, len(means) + 1)
-        (line,) = axis.plot(cycles, means, marker="o", markersize=3, label=arm)
+        dashes = (4 * number, (4, 4 * number)) if number else "solid"  # equal arms show through
+        (line,) = axis.plot(
+            cycles, means, linestyle=dashes, marker="osD^v"[number % 5], markersize=3, label=arm
+        )
         if len(mine) >= MIN_SEEDS:
             figures = [figure(values) for values in zip(*map(series, mine), strict=False)]
             low, high = [one.low for one in figures], [one.high for one in figures]

@@ -45,7 +45,7 @@ SIZES = {
     "context": 600,
     "home": 900,
 }
-PROMPTS = 1.35
+PROMPTS_PER_ITEM = 1.35
 """To each that `SIZES` counts, about: kinds of study items, likelihoods of its ideas."""
 THRESHOLDS = (0.95, 0.97, 0.98, 0.99)
 """Of `wake.min_rederived`; the quickstart's is among them."""
@@ -95,7 +95,7 @@ def run(
     base = load_base(ModelConfig(base=str(model_dir), device="cpu", dtype="float32"))
     ChatFormat(base.tokenizer)  # refuses what cannot be chatted with
     sizes = {name: size // (QUICK_SHARE if quick else 1) for name, size in SIZES.items()}
-    with progress.stage("seedling", round(PROMPTS * sum(sizes.values()))) as bar:
+    with progress.stage("seedling", round(PROMPTS_PER_ITEM * sum(sizes.values()))) as bar:
         speaker = Speaker(base.model, base.tokenizer, stage=bar)
         rows = list(measure(speaker, seed, sizes))
         bar.advance(0, total=speaker.num_prompts)
@@ -115,17 +115,21 @@ def table(result: dict[str, Any]) -> str:
     """The rows of a result as a Markdown table."""
     lines = ["| skill | value | 95 % interval | n | goal |", "|---|---|---|---|---|"]
     for row in result["rows"]:
-        goal = (
-            ""
-            if row["goal"] is None
-            else f"{row['goal']:.2f} {'met' if row['is_met'] else 'missed'}"
-        )
+        goal = "" if row["goal"] is None else f"{row['goal']:.2f} {_state(row)}"
         value = "-" if row["value"] is None else f"{row['value']:.4f}"
         lines.append(
             f"| {row['skill']} | {value} | {row['low']:.4f} to {row['high']:.4f} "
             f"| {row['num_items']} | {goal} |"
         )
     return "\n".join(lines)
+
+
+def _state(row: dict[str, Any]) -> str:
+    if row["value"] is None:
+        return "not measured"
+    if row["value"] >= row["goal"]:
+        return "met"
+    return "not missed" if row["is_met"] else "missed"
 
 
 def measure(speaker: Speaker, seed: int, sizes: dict[str, int]) -> Iterable[SkillRow]:

@@ -143,25 +143,22 @@ TABLES = {
     "Written answers to questions that no insight answers": NEVER_IN_WRITING,
 }
 NOTES = {
-    "Awake on the same composing pairs": "Where the base finds all of them only harm can show."
+    "What they cost (exam after the last cycle)": "Leaks count answers that no dream earned, of "
+    "which a placebo's rows are full.",
+    "Awake on the same composing pairs": "Where the base finds all of them only harm can show.",
 }
 COMPARED = tuple(
     column
-    for column in (*DISCOVERY, *LEARNING, *KEEPING)
-    if column.name
-    in (
-        "true insights",
-        "precision, contested aside",
-        "resting on insights",
-        "uptake forward",
-        "uptake reverse",
-        "backward transfer",
-        "believes flipped insights",
-        "home, less than base",
-        "skill, less than base",
-        "nights promoted",
+    for column in (*DISCOVERY, *LEARNING, *KEEPING, *DREAMT_IN_WRITING)
+    if column.name in (
+        "true insights", "precision, contested aside", "resting on insights", "uptake forward",
+        "uptake reverse", "backward transfer", "believes flipped insights",
+        "forward in wordings never heard", "reverse in wordings never heard",
+        "home, less than base", "home in the gate's suite, less than base",
+        "skill, less than base", "KL to the base", "nights promoted", "tokens a night",
+        "forward, precision of several", "reverse, precision of several",
     )
-)
+)  # fmt: skip
 """What arms are held against the default in, world by world."""
 
 
@@ -183,7 +180,8 @@ def write_tables(cells: Sequence[JsonObject]) -> str:
     if arms.get("default"):
         parts.append(_by_cycle(arms["default"]))
     parts.append(
-        "n counts items, s seeds. Brackets are 95 % intervals: over items for one or two seeds (Wilson's "
+        "n counts items, s seeds; what is about one thing is no independent evidence and counts "
+        "together in intervals of differences and of decoys. Brackets are 95 % intervals: over items for one or two seeds (Wilson's "
         f"for shares) and where all seeds agree (*), over seeds (Student's) from {MIN_SEEDS} on. Other "
         "numbers have Student's from two seeds on, or [-] where all seeds agree; the table of cycles has "
         "none. For scale, of another task: "

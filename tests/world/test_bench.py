@@ -9,7 +9,7 @@ import pytest
 
 from ddl_train.bench.arms import ARMS, find_arms
 from ddl_train.bench.discovery import measure_discovery
-from ddl_train.bench.goals import FIRST_SEED, check_goals
+from ddl_train.bench.goals import FIRST_SEED, SHOWN, check_goals
 from ddl_train.bench.learning import Change
 from ddl_train.bench.measures_awake import awake_gain
 from ddl_train.bench.placebo import shuffle_answers
@@ -131,23 +131,50 @@ def test_what_is_believed_of_flipped_insights_counts_every_true_one() -> None:
 def test_what_is_asked_in_wordings_never_heard_has_columns_of_its_own() -> None:
     lived = cell()
     exam = lived["exam"]
-    groups = ("flip/named", "flip/not named", "flip/not named", "forward", "reverse")
-    exam["items"] += [[f"unheard/{group}", f"{n}", 0] for n, group in enumerate(groups)]
-    for who in exam["answers"]:
-        exam["answers"][who] += {"base": "11000", "told": "00011"}.get(who, "10010")
-    header, _, row = table([lived], "What the nights taught")
-    shown = dict(zip(header.split(" | "), row.split(" | "), strict=True))
-    assert shown["believes flipped insights"].startswith("0.100")
-    assert shown["uptake forward"].startswith("0.900")
-    assert shown["forward in wordings never heard"].startswith("1.000")
-    assert shown["reverse in wordings never heard"].startswith("0.000")
-    assert shown["believes flips in wordings never heard"].startswith("0.333")
-    assert shown["where both sides are named"].startswith("1.000")
-    assert shown["where none is"].startswith("0.000")
-    header, _, row = table([lived], "Instead of nights")
-    shown = dict(zip(header.strip("| ").split(" | "), row.strip("| ").split(" | "), strict=True))
-    assert shown["told, believes the flip in wordings never heard"].startswith("0.000")
-    assert shown["told reverse in wordings never heard"].startswith("1.000")
+    right = {  # of ten: whoever is in use, the base, the base when told
+        "flip/named": (1, 5, 2),
+        "flip/not named": (3, 4, 0),
+        "forward": (6, 2, 9),
+        "reverse": (7, 1, 8),
+        "home/forward": (4, 6, 0),
+        "home/reverse": (5, 8, 0),
+    }
+    for group, numbers in right.items():
+        exam["items"] += [[f"unheard/{group}", f"{group} {n}", 0] for n in range(10)]
+        for who in exam["answers"]:
+            number = numbers[{"base": 1, "told": 2}.get(who, 0)]
+            exam["answers"][who] += "1" * number + "0" * (10 - number)
+    expected = {
+        "What the nights taught": {
+            "uptake forward": "0.900",
+            "believes flipped insights": "0.100",
+            "forward in wordings never heard": "0.600",
+            "home forward so, of the base": "0.600",
+            "reverse in wordings never heard": "0.700",
+            "home reverse so, of the base": "0.800",
+            "believes flips in wordings never heard": "0.200",
+            "where both sides are named": "0.100",
+            "where none is": "0.300",
+        },
+        "What they cost": {"home in wordings never heard, less than base": "0.250"},
+        "Instead of nights": {
+            "told forward in wordings never heard": "0.900",
+            "told reverse in wordings never heard": "0.800",
+            "told, believes the flip in wordings never heard": "0.100",
+        },
+    }
+    for title, columns in expected.items():
+        header, _, row = table([lived], title)
+        names, values = (line.strip("| ").split(" | ") for line in (header, row))
+        shown = dict(zip(names, values, strict=True))
+        assert {name: shown[name].split()[0] for name in columns} == columns
+
+
+def test_what_is_shown_beside_the_goals_decides_nothing() -> None:
+    goals = {goal.name: goal for goal in check_goals(five_worlds())}
+    assert goals["uptake forward as a share of the ceiling"].applies
+    for name in SHOWN:
+        assert not goals[name].applies
 
 
 def test_precision_is_told_apart_by_what_an_insight_rests_on_and_strictly() -> None:

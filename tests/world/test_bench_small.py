@@ -121,7 +121,7 @@ def test_what_the_last_night_taught_is_asked_in_writing_too(
 ) -> None:
     lived = cell(bench, "no_gate")
     answers, last = lived["answers"], lived["exam"]["in_use"][-1]
-    num_dreamt = sum(group.startswith("dreamt/") for group, _, _ in answers["questions"])
+    num_dreamt = sum(group.startswith("dreamt/") for group, *_ in answers["questions"])
     assert 0 < num_dreamt == len(answers["said"]["told"])
     covered = {
         who: sum(found for _, found in answers["said"][who][:num_dreamt]) for who in (BASE, last)

@@ -109,14 +109,12 @@ def test_uptake_comes_first_which_alone_is_asked_with_what_memory_holds() -> Non
 
 
 def test_an_unheard_flip_names_both_sides_or_none() -> None:
-    for sides, is_named in (("named", True), ("not named", False)):
-        for item in of(f"unheard/flip/{sides}"):
+    sides = [{"raise", "lower"}, {"relieve", "worsen"}, {"high", "low"}]
+    for group, num_named in (("named", 2), ("not named", 0)):
+        for item in of(f"unheard/flip/{group}"):
             words = set(item.probe.prompt.rstrip("?").split())
-            assert (
-                {"raise", "lower"} <= words
-                or {"relieve", "worsen"} <= words
-                or {"high", "low"} <= words
-            ) == is_named
+            assert max(len(words & both) for both in sides) == num_named
+            assert sum(len(words & both) for both in sides) == num_named
 
 
 def test_who_knows_only_which_answers_are_frequent_stays_near_chance() -> None:

@@ -27,7 +27,6 @@ from ddl_train.world.language import (
 from ddl_train.world.leaks import find_leaks
 from ddl_train.world.oracle import Oracle
 from ddl_train.world.presets import load_preset
-from ddl_train.world.probes import right_answers
 from ddl_train.world.questions import (
     DIRECTION,
     FORWARD,
@@ -189,9 +188,11 @@ def test_retention_asks_nothing_that_home_is_of_two_minds_about(is_replayed: boo
     for probe in retention_probes(PRESET.probes, 1, is_replayed=is_replayed):
         fact = about(probe)
         assert truth.judge_fact(fact).truth != "contested"
-        if probe.kind != DIRECTION:
-            right = right_answers(fact, str(probe.kind), truth)
-            assert not set(probe.choices) & set(right or probe.answers)
+        for choice in probe.choices if probe.kind != DIRECTION else ():
+            *_, name = choice.split()
+            ends = (fact.subject, name) if probe.kind == FORWARD else (name, fact.object)
+            claim = Fact(fact.relation, *ends)
+            assert truth.judge_fact(claim).truth not in ("true", "already_stated", "contested")
 
 
 def test_skill_is_half_composing_and_half_saying_no() -> None:
