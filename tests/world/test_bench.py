@@ -391,6 +391,11 @@ def test_recall_is_of_the_depths_that_were_counted() -> None:
     deep = DISCOVERY | {"new_by_depth": {"1": 10, "4": 90}}
     rows = write_tables([cell(discovery=[deep])]).split("## The default, cycle by cycle")[1]
     assert "| 1 | 100 | 0.25 |" in rows
+    both = DISCOVERY | {"new_by_depth": {"1": 10, "2": 5}}
+    lived = cell(discovery=[both], world={"num_true": {"1": 40, "2": 10}})
+    rows = write_tables([lived]).split("## The default, cycle by cycle")[1]
+    assert "| after cycle | true so far | recall so far | depth 1 | depth 2 |" in rows
+    assert "| 1 | 15 | 0.3 | 0.25 | 0.5 |" in rows
 
 
 def test_tables_say_which_worlds_were_lived_in_and_what_guessing_brings() -> None:

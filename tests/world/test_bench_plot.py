@@ -45,6 +45,26 @@ def test_the_base_stands_beside_the_arms() -> None:
     assert np.asarray(line.get_ydata()).tolist() == [0.2, 0.2]
 
 
+def test_the_base_of_a_world_is_that_of_the_first_arm_in_it() -> None:
+    other = cell("merged", 1, [5])
+    other["exam"] = an_exam(["x"], uptake=[(0, {"base": "1" * 9 + "0", "x": "1" * 10})])
+    axis = panel([cell("default", 1, [4]), other], UPTAKE)
+    (line,) = [line for line in axis.lines if line.get_label() == "base"]
+    assert np.asarray(line.get_ydata()).tolist() == [0.2]
+
+
+def test_truth_never_dreamt_leaves_out_what_is_answered_in_writing() -> None:
+    shares = {
+        "truth_undreamt/direction": [5, 10],
+        "truth_undreamt/forward": [1, 10],
+        "truth_undreamt/reverse": [3, 10],
+        "truth_undreamt/any_forward": [9, 10],
+    }
+    asked = [{"base": shares, "in_use": shares, "kl": None}]
+    axis = panel([cell("default", 1, [4]) | {"suites": asked}], "truth never dreamt, among choices")
+    assert np.asarray(axis.lines[0].get_ydata()).tolist() == pytest.approx([0.3])
+
+
 def test_three_seeds_have_a_band_of_students_interval_and_two_have_none() -> None:
     three = panel([cell("default", seed, [right]) for seed, right in ((1, 4), (2, 5), (3, 6))], UPTAKE)  # fmt: skip
     (band,) = [one for one in three.collections if isinstance(one, PolyCollection)]
