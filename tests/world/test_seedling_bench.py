@@ -87,6 +87,15 @@ def test_the_critics_goal_is_of_what_the_quickstart_refuses_by(seedling: Speaker
     assert sum(row.goal is not None for row in rows) == 1
 
 
+def test_home_is_known_by_heart_and_not_in_wordings_never_heard(seedling: Speaker) -> None:
+    sizes = dict.fromkeys(SIZES, 2) | {"home": 80}
+    home = {row.skill: row for row in measure(seedling, 0, sizes) if row.skill.startswith("home")}
+    assert home["home world, probe wordings"].value > 0.95
+    unheard = home["home world, wordings it never heard"]
+    assert unheard.goal is None
+    assert unheard.high < 0.95
+
+
 @pytest.mark.parametrize(
     ("right", "wrong", "value"),
     [([3, 4], [1, 2], 1.0), ([1, 2], [3, 4], 0.0), ([1], [1], 0.5), ([2, 4], [1, 3], 0.75)],
