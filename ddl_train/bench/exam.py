@@ -13,8 +13,8 @@ world nobody can tell whether a wrong answer is wrong. Here everything is asked 
              can be known so
     skill    composing two statements, or NONE, in scenes that nothing else uses
 
-Uptake and flips are asked of the base and of what was in use after every cycle, home and skill of
-the base and of what is in use at the end. The base is asked once more with the insight in view
+Uptake and flips, unheard or not, are asked of the base and of what was in use after every cycle,
+home and skill of the base and of what is in use at the end. The base is asked once more with the insight in view
 (`told`: no night can be expected to do better), and for uptake with what memory holds nearest
 (`retrieved`: what one would do instead of sleeping).
 """

@@ -3,7 +3,7 @@
 `STUDY` wordings may occur in anything a model is trained on during a night; the others never do. The
 seedling's upbringing, on worlds of its own and on context, holds `PROBE` wordings too, so that it
 knows that they ask the same, and `RAISING` wordings of signs. `UNHEARD` ones it was never raised
-on either: only the exam of `bench world` asks so. Answers are worded alike in all.
+on either: the exams of `bench world` and `bench seedling` ask so. Answers are worded alike in all.
 """
 
 import random

@@ -134,6 +134,22 @@ def test_a_missed_goal_is_said_in_the_table() -> None:
     assert "met" not in table({"rows": [row | {"goal": None, "is_met": True}]})
 
 
+@pytest.mark.parametrize(
+    ("value", "is_met", "state"),
+    [
+        (0.98, True, "met"),
+        (0.9, False, "missed"),
+        (0.9, True, "not missed"),
+        (None, True, "not measured"),
+    ],
+)
+def test_a_goal_is_met_only_by_a_value_that_reaches_it(
+    value: float | None, is_met: bool, state: str
+) -> None:
+    row = {"skill": "x", "value": value, "low": 0.8, "high": 1, "num_items": 9, "goal": 0.97}
+    assert table({"rows": [row | {"is_met": is_met}]}).endswith(f"| 9 | 0.97 {state} |")
+
+
 def test_a_table_that_cannot_be_written_is_said_before_anything_is_measured(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="is a folder"):
         run(tmp_path, out=tmp_path, progress=SilentProgress())
